@@ -1,0 +1,111 @@
+/* results.json: what a run found, in plain structs, written in the order of the schema
+ * (docs/results.schema.json). Everything but `timing` and `provenance` is a pure function of job, data, seed
+ * and plan. */
+#ifndef CW_IO_RESULTS_H
+#define CW_IO_RESULTS_H
+
+#include "../src/base/env.h"
+
+typedef struct cw_number { /* a named diagnostic */
+    const char *name;
+    double value;
+} cw_number;
+
+typedef struct cw_flag {
+    char *id;       /* short and stable, e.g. few-clusters */
+    char *severity; /* note | warning | stop */
+    char *text;     /* one sentence for a busy person */
+} cw_flag;
+
+/* One entry of estimates (and, later, bounds and sensitivity). NaN means null; `why` says why value is null.
+ */
+typedef struct cw_entry {
+    char *id, *method, *effect, *treatment, *outcome, *population, *scale, *unit, *why;
+    double contrast[2];
+    double value, se, lower, upper, level;
+    char *se_kind, *interval; /* e.g. HC1; e.g. "t with 16167 degrees of freedom" */
+    double df;
+    int64_t n;          /* rows used */
+    double n_effective; /* (sum w)^2 / sum w^2, or NaN */
+    int64_t n_units;    /* clusters, or -1 */
+    const char *bits;   /* any | machine */
+    int32_t covariates;
+    char **covariate;
+    int32_t assumptions;
+    char **assumption;
+    int32_t diagnostics;
+    cw_number *diagnostic;
+    int32_t flags;
+    cw_flag *flag;
+} cw_entry;
+
+typedef struct cw_result_edge {
+    char *from, *to, *kind; /* kind: -> or <-> */
+    int32_t lag;
+    char *provenance;
+} cw_result_edge;
+
+/* One entry of `identification`. */
+typedef struct cw_identification {
+    char *strategy; /* adjustment */
+    int identified, complete;
+    int32_t sets; /* inclusion-minimal sets found */
+    int32_t *set_size;
+    char ***set;
+    int32_t chosen; /* index of the set used, or -1 */
+    char *estimand_text;
+    int32_t assumptions;
+    char **assumption;
+    char *certificate, *obstacle;
+} cw_identification;
+
+typedef struct cw_results {
+    cw_env *env;
+    char *title;
+    char *job_yaml; /* the effective job without run and output */
+    uint64_t job_digest;
+    char *treatment, *outcome;
+    int32_t effects;
+    const char **effect;
+    double contrast[2];
+    /* answer */
+    const char *status; /* identified | partial | not-identified | unchecked (no graph was given) */
+    int32_t primary;    /* index in entry, or -1 */
+    char *answer_text;  /* the answer in one sentence */
+    /* data */
+    int64_t rows, rows_used, rows_filtered, rows_missing;
+    int32_t columns;
+    uint64_t data_digest; /* of the values used, whatever the files they came in */
+    int64_t parts;
+    /* graph */
+    int32_t nodes;
+    char **node;
+    int *node_latent;
+    int32_t edges;
+    cw_result_edge *edge;
+    int32_t identifications;
+    cw_identification *identification;
+    int32_t entries;
+    cw_entry *entry;
+    int32_t flags; /* of the run as a whole */
+    cw_flag *flag;
+    /* timing and provenance */
+    int32_t timings;
+    struct cw_timing *timing;
+    int32_t provenances;
+    char *(*provenance)[2]; /* name, value */
+    double seconds;
+    int ranks;
+} cw_results;
+
+/* Frees every member and the struct itself. */
+void cw_results_destroy(cw_results **results);
+
+/* The JSON text; cw_free it. `timed` 0 leaves out timing and provenance (for comparing). */
+cw_code cw_results_json(cw_env *env, const cw_results *results, int timed, char **text,
+                        size_t *length) CW_CHECKED;
+
+/* The screen: one page of plain text, at most 100 columns; `place` is where results.json is. cw_free it. */
+cw_code cw_results_page(cw_env *env, const cw_results *results, const char *place, char **text) CW_CHECKED;
+
+#endif

@@ -1,0 +1,45 @@
+/* A view: a source made from another source, with derived columns, a row filter, weights and a rule for
+ * missing values. It is where a job's `data` section becomes blocks; whatever comes after sees only weights.
+ */
+#ifndef CW_BASE_VIEW_H
+#define CW_BASE_VIEW_H
+
+#include "block.h"
+#include "expression.h"
+
+/* One real column of the view: a column of the base (formula NULL), or an expression over the base's reals.
+ */
+typedef struct cw_view_column {
+    int32_t base;                 /* index of the base's real column; ignored with a formula */
+    const cw_expression *formula; /* borrowed */
+    double low, high;             /* a value outside is an error (bad data); -INFINITY, INFINITY: any */
+} cw_view_column;
+
+typedef struct cw_view_spec {
+    int32_t columns;
+    const cw_view_column *column;
+    const cw_expression *where; /* rows where it is 0 or missing are excluded; NULL: all rows. Borrowed. */
+    int32_t weight;             /* index in `column` of the weights, -1: none. Also kept as a column. */
+    int32_t
+        required; /* the first `required` columns may not be missing in an included row; all keys may not */
+    const char *const *name; /* of the columns, then of the base's keys: for messages */
+} cw_view_spec;
+
+/* What a view met in the rows that one rank read; exact, to be merged by the caller over ranks. */
+typedef struct cw_view_counts {
+    int64_t excluded; /* by the filter */
+    int64_t missing;  /* rows dropped because a required value is missing */
+} cw_view_counts;
+
+typedef struct cw_view cw_view;
+
+/* Excludes rows by setting their weight to 0: filter false, weight 0, or a required value missing (these
+ * rows' values become 0, so that 0*NaN never arises). A negative or missing weight and a value out of range
+ * fail the read with CW_BAD_DATA naming column and row (1-based, as stored). The base is borrowed. Not
+ * collective. */
+cw_code cw_view_create(cw_env *env, const cw_source *base, const cw_view_spec *spec,
+                       cw_view **out) CW_CHECKED;
+void cw_view_destroy(cw_view **view);
+cw_source cw_view_source(cw_view *view);
+
+#endif
