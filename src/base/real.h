@@ -10,7 +10,7 @@
 /* Scalars: errors at most 1 ulp (stated in real.c); special cases as in C11 annex F. */
 double cw_exp(double x);
 double cw_expm1(double x);
-double cw_log(double x);
+double cw_ln(double x); /* natural logarithm (cw_log, in env.h, is the log line) */
 double cw_log1p(double x);
 double cw_pow(double x, double y);
 double cw_sin(double x);
