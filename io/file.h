@@ -12,6 +12,11 @@ cw_code cw_file_read(cw_env *env, const char *file, size_t limit, char **text, s
 /* Writes or replaces a file; a reader sees the old bytes or the new ones. CW_CANNOT_WRITE. */
 cw_code cw_file_replace(cw_env *env, const char *file, const void *data, size_t length) CW_CHECKED;
 
+/* The two halves of a replacement, for writers that stream: a name beside `file` that no other process uses
+ * (cw_free it), and the rename onto `file` with an fsync of the folder. CW_CANNOT_WRITE. */
+cw_code cw_file_temporary(cw_env *env, const char *file, char **out) CW_CHECKED;
+cw_code cw_file_install(cw_env *env, const char *temporary, const char *file) CW_CHECKED;
+
 /* Makes a folder and its parents (mode 0700 for the last). CW_CANNOT_WRITE. */
 cw_code cw_folder_make(cw_env *env, const char *folder) CW_CHECKED;
 
