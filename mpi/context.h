@@ -69,5 +69,7 @@ void cw_progress(cw_context *context);
  * asked. */
 void cw_request_stop(void);
 int cw_stop_requested(void);
+/* Forgets the request: for a program that goes on after a stop, and for tests. */
+void cw_forget_stop(void);
 
 #endif
