@@ -7,35 +7,15 @@
 #include <cmocka.h>
 #include <float.h>
 #include <math.h>
-#include <mpfr.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "reals.h"
 #include "src/base/cpu.h"
 #include "src/base/real.h"
-#include "src/base/real_core.h"
 #include "src/base/real_kernels.h"
 
 enum { MANY = 20000 };
-
-static uint64_t next(uint64_t *s) {
-    *s += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = (*s ^ (*s >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static double uniform(uint64_t *s, double low, double high) {
-    return low + (high - low) * ((double)(next(s) >> 11) * 0x1p-53);
-}
-
-static double any_double(uint64_t *s) {
-    return cw_core_double((int64_t)next(s));
-}
-
-static uint64_t bits(double x) {
-    return (uint64_t)cw_core_bits(x);
-}
 
 static const double special[] = {0.0,
                                  -0.0,
@@ -71,44 +51,6 @@ static const double special[] = {0.0,
                                  -0.34657359027997264,
                                  0x1p1023};
 enum { SPECIALS = sizeof special / sizeof *special };
-
-/* The error of `got` in units of the last place of the exact value. */
-static double ulps(double got, mpfr_srcptr exact) {
-    double rounded = mpfr_get_d(exact, MPFR_RNDN);
-    if (!isfinite(rounded) || !isfinite(got)) return bits(rounded) == bits(got) ? 0 : INFINITY;
-    int exponent = mpfr_zero_p(exact) ? -1073 : (int)mpfr_get_exp(exact);
-    if (exponent < -1021) exponent = -1021;
-    mpfr_t error;
-    mpfr_init2(error, 200);
-    mpfr_sub_d(error, exact, got, MPFR_RNDN);
-    mpfr_mul_2si(error, error, 53 - exponent, MPFR_RNDN);
-    double e = fabs(mpfr_get_d(error, MPFR_RNDN));
-    mpfr_clear(error);
-    return e;
-}
-
-typedef int (*exact_function)(mpfr_t, mpfr_srcptr, mpfr_rnd_t);
-
-static double error_of(double x, double got, exact_function f) {
-    mpfr_t a, r;
-    mpfr_init2(a, 53);
-    mpfr_init2(r, 160);
-    mpfr_set_d(a, x, MPFR_RNDN);
-    f(r, a, MPFR_RNDN);
-    double e = ulps(got, r);
-    mpfr_clear(a);
-    mpfr_clear(r);
-    return e;
-}
-
-static double worst(double (*mine)(double), exact_function f, double low, double high, int n, uint64_t seed) {
-    double most = 0;
-    for (int i = 0; i < n; i++) {
-        double x = uniform(&seed, low, high);
-        most = fmax(most, error_of(x, mine(x), f));
-    }
-    return most;
-}
 
 static void exp_is_within_an_ulp(void **state) {
     (void)state;
