@@ -20,6 +20,8 @@ typedef struct cw_graph {
     int32_t edges;
     cw_edge *edge; /* in the order read */
     /* adjacency, built by cw_graph_close: of node v the entries list[start[v] .. start[v+1]) */
+    int32_t *slot; /* hash table of names: node + 1, 0 empty */
+    int32_t slots;
     int32_t *parent_start, *parent, *child_start, *child, *sibling_start, *sibling;
 } cw_graph;
 
@@ -43,9 +45,10 @@ cw_code cw_graph_close(cw_graph *graph) CW_CHECKED;
 void cw_graph_ancestors(const cw_graph *graph, uint8_t *mark, int32_t *stack);
 void cw_graph_descendants(const cw_graph *graph, uint8_t *mark, int32_t *stack);
 
-/* m-separation of x and y (flags) given z (flags) by reachability over (node, direction) in linear time
- * (Shachter's ball, Richardson 2003). *separated 1 or 0. */
+/* m-separation of x and y (flags) given z (flags) by reachability over (node, mark) in linear time (Shachter's ball;
+ * Richardson 2003). `cut` (flags, may be NULL): edges from a node in x to a node in cut are taken out first. *separated is
+ * 1 or 0; when 0 and `walk` is not NULL, *walk (cw_free it) spells an open walk, e.g. "x <- u -> y". */
 cw_code cw_graph_separated(const cw_graph *graph, const uint8_t *x, const uint8_t *y, const uint8_t *z,
-                           int *separated) CW_CHECKED;
+                           const uint8_t *cut, int *separated, char **walk) CW_CHECKED;
 
 #endif
