@@ -84,7 +84,8 @@ typedef struct cw_job {
         cw_strings edges; /* of graph.edges, as written */
         int line;
     } graph;
-    int estimate_auto;
+    int estimate_auto; /* with a graph: estimates is 0, to be chosen after identification; without: the one
+                          estimate is the difference of means */
     int32_t estimates;
     cw_job_estimate *estimate;
     struct {
@@ -106,8 +107,8 @@ enum { CW_JOB_BYTES = 1 << 20 };
  * key or the allowed values. */
 cw_code cw_job_parse(cw_env *env, const char *file, const char *text, size_t length, int32_t sets,
                      const char *const *set, cw_job **out) CW_CHECKED;
-/* Reads the file (CW_NO_INPUT, CW_BAD_JOB above CW_JOB_BYTES), then parses; *text and *length keep its bytes
- * for the broadcast (cw_free; may be NULL). */
+/* Reads the file's bytes (CW_NO_INPUT, CW_BAD_JOB above CW_JOB_BYTES) for the broadcast and cw_job_parse;
+ * cw_free *text. */
 cw_code cw_job_read(cw_env *env, const char *file, char **text, size_t *length) CW_CHECKED;
 void cw_job_destroy(cw_job **job);
 
