@@ -15,7 +15,8 @@
 typedef struct cw_node {
     int32_t level;
     int64_t first;
-    void *const *state; /* one an accumulator, exact ones included (their part of the same blocks) */
+    void *const *state; /* one an accumulator. Exact ones are kept once: the first node of a save has their
+                           state over the blocks of all its nodes, the others have fresh ones */
 } cw_node;
 
 /* Where finished work is kept; all calls are made on rank 0 only. The engine knows no files: io/checkpoint.h
