@@ -8,7 +8,7 @@
 
 typedef struct cw_rowstate cw_rowstate;
 
-/* Gives `bytes` of memory backed by a scratch file, and takes it back; io/scratch.h implements it. */
+/* Gives `bytes` of zeroed memory backed by a scratch file, and takes it back; io/scratch.h implements it. */
 typedef struct cw_spill {
     void *self;
     cw_code (*map)(cw_env *env, void *self, size_t bytes, void **out);
@@ -24,8 +24,8 @@ void cw_rowstate_destroy(cw_rowstate **state);
 /* The values of column j from this rank's row `row` (global number) on. */
 double *cw_rowstate_at(cw_rowstate *state, int32_t column, int64_t row);
 
-/* `base` with the state's columns appended to its reals. Reads only rows that this rank owns. Borrows both.
- */
+/* `base` with the state's columns appended to its reals. Reads only rows that this rank owns. Borrows both;
+ * the source ends with the state. */
 cw_code cw_rowstate_source(cw_rowstate *state, const cw_source *base, cw_source *out) CW_CHECKED;
 
 #endif
