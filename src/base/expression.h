@@ -5,7 +5,10 @@
  * **), unary -, comparisons (< <= > >= = == !=, giving 0 or 1), and or not, parentheses, and the functions
  * abs ceil cos exp floor log log1p max min mod sin sqrt tanh is_missing if(c, a, b). A missing operand (NaN)
  * makes the result missing, except in is_missing, in the branch of `if` not taken, and in `false and x`,
- * `true or x`. */
+ * `true or x` (from either side: `x and false` is false too). Any number but 0 is true. From loose to tight:
+ * or, and, not, comparisons (which do not chain), + -, * /, unary - +, ^ (from right to left: -2^2 is -4).
+ * mod(a, b) has the sign of b: a - b*floor(a/b). max and min take 2 to 64 arguments. and, or, not and if are
+ * reserved; the other functions' names may also be columns'. */
 #ifndef CW_BASE_EXPRESSION_H
 #define CW_BASE_EXPRESSION_H
 
