@@ -37,7 +37,9 @@ int32_t cw_gram_order(const cw_gram *gram);
  * <= j, at cw_packed(q, i, j). Element (0, 0) is the sum of weights. */
 void cw_gram_get(const cw_gram *gram, const void *state, int32_t fold, double *packed);
 
-/* Rows with weight > 0 in a fold, and those among them in which some column was NaN or infinite. */
+/* Rows with weight > 0 in a fold, and those among them in which some column was NaN or infinite. Such bad
+ * rows are left out of the sums (a NaN's bits are not portable): judge their number before using the matrix.
+ */
 int64_t cw_gram_rows(const cw_gram *gram, const void *state, int32_t fold);
 int64_t cw_gram_bad_rows(const cw_gram *gram, const void *state, int32_t fold);
 
