@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../src/base/random.h"
+
 /* A finished pass that took longer than this is saved, whether or not a checkpoint is due. */
 static const double WORTH_KEEPING = 2.0;
 
@@ -9,23 +11,17 @@ enum { SHARE = 1000000 };
 
 /* --- beginning and end of a run ------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, const void *data, size_t bytes) {
-    const unsigned char *byte = data;
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return hash;
-}
-
 /* A number that differs where ranks do not make the same call; non-negative. */
 static int64_t signature(const cw_run *run) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    int64_t plain[4] = {run->blocks, run->count, run->options->group_key, run->options->eachs > 0};
-    hash = mix(hash, plain, sizeof plain);
-    hash = mix(hash, run->options->name, strlen(run->options->name));
+    const cw_pass_options *options = run->options;
+    int64_t plain[4] = {run->blocks, run->count, options->group_key, options->eachs > 0};
+    uint64_t hash = cw_hash64(plain, sizeof plain, 0);
+    hash = cw_hash64(options->name, strlen(options->name), hash);
     for (int32_t k = 0; k < run->count; k++) {
         const cw_accumulator *accumulator = run->accumulator[k];
         uint64_t shape[2] = {accumulator->order, cw_accumulator_bytes(accumulator)};
-        hash = mix(hash, accumulator->name, strlen(accumulator->name));
-        hash = mix(hash, shape, sizeof shape);
+        hash = cw_hash64(accumulator->name, strlen(accumulator->name), hash);
+        hash = cw_hash64(shape, sizeof shape, hash);
     }
     return (int64_t)(hash >> 2);
 }
