@@ -170,6 +170,9 @@ cw_code cw_job_set(cw_job_reader *reader, const char *text) {
     if (!equals || equals == text)
         return cw_fail(reader->env, CW_BAD_JOB, source, "write key.path=value",
                        "no key or no = in the setting");
+    if (!cw_yaml_is_text(text, strlen(text)))
+        return cw_fail(reader->env, CW_BAD_JOB, source, "write it as plain UTF-8 text",
+                       "control character or invalid UTF-8 in the setting");
     cw_yaml_node *value;
     CW_TRY(cw_yaml_parse(reader->yaml, source, equals + 1, strlen(equals + 1), &value));
     s.like.source = value->source;

@@ -77,7 +77,7 @@ static cw_code keep(cw_yaml *yaml, const char *text, size_t length, const char *
 
 cw_code cw_yaml_new(cw_yaml *yaml, cw_yaml_type type, const cw_yaml_node *like, const char *text,
                     size_t length, cw_yaml_node **out) {
-    cw_yaml_node *node;
+    cw_yaml_node *node = NULL;
     CW_TRY(take(yaml, sizeof *node, &node));
     node->type = type;
     node->plain = 1;
@@ -208,19 +208,38 @@ static cw_code new_node(reading *r, const yaml_event_t *event, cw_yaml_type type
     return CW_OK;
 }
 
-/* Escapes in quotes can smuggle in what the text itself may not hold. C0 except tab and newline, DEL, C1, the
- * byte order mark, noncharacters. */
-static int has_control(const char *text, size_t length) {
-    const unsigned char *c = (const unsigned char *)text;
-    for (size_t i = 0; i < length; i++) {
-        if ((c[i] < 0x20 && c[i] != '\n' && c[i] != '\t') || c[i] == 0x7F) return 1;
-        if (c[i] == 0xC2 && i + 1 < length && c[i + 1] < 0xA0) return 1;
-        if (c[i] == 0xEF && i + 2 < length) {
-            if (c[i + 1] == 0xBB && c[i + 2] == 0xBF) return 1;
-            if (c[i + 1] == 0xBF && c[i + 2] >= 0xBE) return 1;
-        }
+/* Bytes of the UTF-8 character at `c`, and the character; 0 where there is none (cut short, overlong,
+ * surrogate, beyond U+10FFFF). */
+static size_t decode(const unsigned char *c, size_t left, uint32_t *out) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = c[0] < 0x80    ? 1
+                    : c[0] >= 0xF8 ? 0
+                    : c[0] >= 0xF0 ? 4
+                    : c[0] >= 0xE0 ? 3
+                    : c[0] >= 0xC0 ? 2
+                                   : 0;
+    if (length == 0 || length > left) return 0;
+    uint32_t value = length == 1 ? c[0] : c[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((c[i] & 0xC0) != 0x80) return 0;
+        value = value << 6 | (c[i] & 0x3Fu);
     }
-    return 0;
+    if (value < least[length] || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) return 0;
+    *out = value;
+    return length;
+}
+
+int cw_yaml_is_text(const char *text, size_t length) {
+    const unsigned char *c = (const unsigned char *)text;
+    uint32_t value = 0;
+    for (size_t i = 0, step; i < length; i += step) {
+        step = decode(c + i, length - i, &value);
+        if (step == 0) return 0;
+        if (value < 0x20 && value != '\n' && value != '\t') return 0;
+        if ((value >= 0x7F && value < 0xA0) || value == 0xFEFF || value == 0xFFFE || value == 0xFFFF)
+            return 0;
+    }
+    return 1;
 }
 
 /* Puts a value, or a key, where it belongs. */
@@ -245,7 +264,7 @@ static cw_code put(reading *r, const yaml_event_t *event, cw_yaml_node *node) {
 }
 
 static cw_code open_container(reading *r, const yaml_event_t *event, cw_yaml_type type) {
-    cw_yaml_node *node;
+    cw_yaml_node *node = NULL;
     CW_TRY(new_node(r, event, type, &node));
     CW_TRY(put(r, event, node));
     if (r->depth == CW_YAML_DEPTH) return refuse(r, event, NULL, "nested too deeply");
@@ -280,9 +299,10 @@ static cw_code distinct_keys(reading *r, const cw_yaml_node *map) {
 }
 
 static cw_code scalar(reading *r, const yaml_event_t *event) {
-    if (has_control((const char *)event->data.scalar.value, event->data.scalar.length))
+    /* escapes in quotes can smuggle in what the text itself may not hold */
+    if (!cw_yaml_is_text((const char *)event->data.scalar.value, event->data.scalar.length))
         return refuse(r, event, "remove it", "control character in a text");
-    cw_yaml_node *node;
+    cw_yaml_node *node = NULL;
     CW_TRY(new_node(r, event, CW_YAML_SCALAR, &node));
     return put(r, event, node);
 }

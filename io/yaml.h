@@ -46,6 +46,9 @@ cw_yaml_node *cw_yaml_item(const cw_yaml_node *list, int32_t index);
 /* An empty plain scalar, ~, null, Null or NULL. NULL counts as null. */
 int cw_yaml_is_null(const cw_yaml_node *node);
 
+/* Valid UTF-8 without control characters (tab and newline may be), byte order marks and noncharacters? */
+int cw_yaml_is_text(const char *text, size_t length);
+
 /* Bytes of the first characters of `text` that fit in a message; never cuts a UTF-8 character. */
 int cw_yaml_clip(const char *text);
 

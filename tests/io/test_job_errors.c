@@ -302,6 +302,10 @@ static void settings(void **state) {
          "key question.groups is not available in this version; --set question.groups:1:1; remove it"},
         {"title", "no key or no = in the setting; --set title; write key.path=value"},
         {"=x", "no key or no = in the setting; --set =x; write key.path=value"},
+        {"a\x01=x",
+         "control character or invalid UTF-8 in the setting; --set a\x01; write it as plain UTF-8 text"},
+        {"a.\xC3=x",
+         "control character or invalid UTF-8 in the setting; --set a.\xC3; write it as plain UTF-8 text"},
         {"a..b=x", "a part of the key path is empty; --set a..b:1:1; write key.path=value"},
         {"data.=x", "a part of the key path is empty; --set data.:1:1; write key.path=value"},
         {"data.columns.\"a.b\"c.unit=x", "a quote in the key path is not closed; --set "
