@@ -1,5 +1,5 @@
 /* Timers by name, and the table over all ranks. Seconds, bytes and flops are reduced as integers (ns, bytes,
- * Mflop), which keeps the house free of floating reductions. */
+ * kflop), which keeps the house free of floating reductions. */
 #include <string.h>
 
 #include "inside.h"
@@ -80,7 +80,7 @@ static void fill_timing(cw_timing *timing, const int64_t *sum, const int64_t *mo
     timing->seconds_mean = 1e-9 * (double)sum[SUM_SECONDS] / size;
     timing->ratio = shortest > 0 ? longest / shortest : 0;
     timing->gigabytes_per_second = longest > 0 ? 1e-9 * (double)sum[SUM_BYTES] / longest : 0;
-    timing->gigaflops_per_second = longest > 0 ? 1e-3 * (double)sum[SUM_FLOPS] / longest : 0;
+    timing->gigaflops_per_second = longest > 0 ? 1e-6 * (double)sum[SUM_FLOPS] / longest : 0;
 }
 
 static cw_code reduce_timers(cw_context *context, cw_timing *table, int32_t count) {
@@ -90,7 +90,7 @@ static cw_code reduce_timers(cw_context *context, cw_timing *table, int32_t coun
         if (!timer) continue;
         sum[n][SUM_SECONDS] = (int64_t)(1e9 * timer->seconds);
         sum[n][SUM_BYTES] = (int64_t)timer->bytes;
-        sum[n][SUM_FLOPS] = (int64_t)(1e-6 * timer->flops);
+        sum[n][SUM_FLOPS] = (int64_t)(1e-3 * timer->flops + 0.5);
         most[n][MAX_CALLS] = timer->calls;
         most[n][MAX_SECONDS] = sum[n][SUM_SECONDS];
         most[n][MAX_MINUS_SECONDS] = -sum[n][SUM_SECONDS];

@@ -145,6 +145,31 @@ static void eachs(cw_context *context) {
     made_free(cw_context_env(context), &data);
 }
 
+/* A pass's timer counts the work of all ranks. */
+static void timed(cw_context *context) {
+    made data;
+    made_init(&data, 100003);
+    cw_source source = made_source(&data);
+    cw_pass_options options = plain_options();
+    options.name = "timed";
+    answer got;
+    CHECK(run_pass(context, &source, &options, &got) == CW_OK);
+    cw_timing *table = NULL;
+    int32_t count = 0, found = 0;
+    CHECK(cw_timings(context, &table, &count) == CW_OK);
+    for (int32_t t = 0; t < count; t++) {
+        if (strcmp(table[t].name, "timed") != 0) continue;
+        double bytes = 1e9 * table[t].gigabytes_per_second * table[t].seconds_max;
+        double flops = 1e9 * table[t].gigaflops_per_second * table[t].seconds_max;
+        CHECK(table[t].calls == 1 && bytes > 24 * 100003 - 1 && bytes < 24 * 100003 + 1);
+        CHECK(flops > 2 * 100003 - 4000 && flops < 2 * 100003 + 4000);
+        found = 1;
+    }
+    CHECK(found);
+    cw_free(cw_context_env(context), &table);
+    made_free(cw_context_env(context), &data);
+}
+
 /* --- failures ---------------------------------------------------------------------------------------- */
 
 static void bad_rows(cw_context *context) {
@@ -242,6 +267,7 @@ int main(int argc, char **argv) {
         if (mode == 0) halo(context);
         grouped(context);
         eachs(context);
+        timed(context);
         bad_rows(context);
         disagreements(context);
         no_memory(context, 0);
