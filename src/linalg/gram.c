@@ -88,12 +88,25 @@ static int32_t fold_of(const cw_gram *gram, double value) {
     return (double)f == value ? f : -1;
 }
 
+/* The common case, a small part of a narrow matrix's cost: every row in fold 0 with weight 1. */
+static int take_all(const cw_gram *gram, int32_t rows, workspace *work) {
+    for (int32_t r = 0; r < rows; r++) {
+        work->fold[r] = 0;
+        work->place[r] = r;
+        work->odd[r] = 0;
+    }
+    work->start[0] = 0;
+    for (int32_t f = 0; f < gram->folds; f++) work->start[f + 1] = rows;
+    return 0;
+}
+
 /* Decides fold, place and weight of each row of a chunk. Returns 1 if some weight is not 1. */
 static int classify(const cw_gram *gram, const cw_block *block, int32_t first, int32_t rows,
                     workspace *work) {
     const double *fold = gram->fold_column >= 0 ? block->real[gram->fold_column] + first : NULL;
     const double *weight = block->weight ? block->weight + first : NULL;
     int weighted = 0;
+    if (!fold && !weight) return take_all(gram, rows, work);
     memset(work->start, 0, ((size_t)gram->folds + 1) * sizeof *work->start);
     for (int32_t r = 0; r < rows; r++) {
         double w = weight ? weight[r] : 1;
@@ -141,6 +154,9 @@ static void count(const cw_gram *gram, char *state, int32_t rows, const workspac
     int64_t *bad = (int64_t *)(void *)(state + gram->offset[MEMBER_BAD]);
     int64_t stride = 8 * ((int64_t)gram->chunk + 1);
     for (int32_t f = 0; f < gram->folds; f++) all[f] += work->start[f + 1] - work->start[f];
+    int odd = 0;
+    for (int32_t r = 0; r < rows; r++) odd |= !(work->odd[r] == 0.0);
+    if (!odd) return;
     for (int32_t r = 0; r < rows; r++) {
         if (work->odd[r] == 0.0 || work->fold[r] < 0) continue;
         bad[work->fold[r]]++;
