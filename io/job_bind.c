@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../src/base/expression.h"
 #include "../src/base/sort.h"
 #include "file.h"
 #include "job_table.h"
@@ -116,8 +117,30 @@ static cw_code check_text(cw_job_reader *r, const cw_option *option, const cw_ya
     return CW_OK;
 }
 
+/* Any name may be a column: which there are is known when the table is open. */
+static int32_t any_name(void *self, const char *name) {
+    (void)self;
+    (void)name;
+    return 0;
+}
+
+/* The grammar of an expression is checked here, where its line is known. */
+static cw_code check_expression(cw_job_reader *r, const cw_yaml_node *node) {
+    cw_expression *expression = NULL;
+    cw_code code = cw_expression_parse(r->env, here(r), node->text, any_name, NULL, &expression);
+    cw_expression_destroy(&expression);
+    if (code != CW_BAD_JOB) return code;
+    cw_error error = r->env->error;
+    cw_env_clear(r->env);
+    char where[CW_ERROR_PLACE];
+    snprintf(where, sizeof where, "%.*s:%d:%d%s%.*s", 110, node->source, node->line, node->column,
+             error.where[0] ? ", " : "", 180, error.where);
+    return cw_fail(r->env, code, where, error.mend, "%s", error.what);
+}
+
 static cw_code bind_text(cw_job_reader *r, const cw_option *option, const cw_yaml_node *node, char **out) {
     CW_TRY(check_text(r, option, node));
+    if (option->flags & CW_O_EXPRESSION) CW_TRY(check_expression(r, node));
     return copy_text(r, option, node->text, node->length, out);
 }
 

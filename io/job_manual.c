@@ -87,12 +87,12 @@ cw_code cw_job_manual(cw_env *env, char **text) {
     manual m = {.env = env};
     static const char head[] =
         "The job file (YAML, version 1)\n\n"
-        "A job needs data, question.treatment and question.outcome. A bare word may stand\n"
-        "for a map where one is named below, and one value for a list of one. Paths are\n"
-        "relative to the job file's folder. --set key.path=value wins over the file; items\n"
-        "of a list go by number from 0 (--set estimate.0.level=0.9), and a name with dots is\n"
-        "put in double quotes (--set 'data.columns.\"a.b\".unit=kg'). no, off and the like are\n"
-        "plain text; null is as good as leaving the key out.\n\n";
+        "A job needs data, question.treatment and question.outcome. A bare word may\n"
+        "stand for a map where that is said below, and one value for a list of one.\n"
+        "Paths are relative to the job file's folder. --set key.path=value wins over the\n"
+        "file; items of a list go by number from 0 (--set estimate.0.level=0.9), and a\n"
+        "name with dots is put in double quotes (--set 'data.columns.\"a.b\".unit=kg').\n"
+        "no, off and the like are plain text; null is as good as leaving a key out.\n\n";
     add(&m, head, sizeof head - 1);
     describe_map(&m, &cw_job_options, "");
     if (m.code != CW_OK) cw_free(env, &m.text);
@@ -182,6 +182,7 @@ static void schema_two(cw_json *json, const cw_option *option) {
     cw_json_end(json);
 }
 
+/* A map, the bare word that stands for it, and where there is room for several later a list of one. */
 static void schema_item_map(cw_json *json, const cw_option *option) {
     if (option->bare) {
         const cw_option *bare = cw_option_find(option, option->bare, strlen(option->bare));
@@ -194,6 +195,19 @@ static void schema_item_map(cw_json *json, const cw_option *option) {
     }
     cw_json_object(json, NULL);
     schema_map(json, option);
+    cw_json_end(json);
+    if (!(option->flags & CW_O_LIST_LATER)) return;
+    cw_option one = *option;
+    one.flags = 0;
+    cw_json_object(json, NULL);
+    type_is(json, "array");
+    cw_json_int(json, "minItems", 1);
+    cw_json_int(json, "maxItems", 1);
+    cw_json_object(json, "items");
+    cw_json_array(json, "anyOf");
+    schema_item_map(json, &one);
+    cw_json_end(json);
+    cw_json_end(json);
     cw_json_end(json);
 }
 

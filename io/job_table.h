@@ -27,22 +27,23 @@ typedef enum cw_option_type {
 
 enum {
     CW_O_REQUIRED = 1,
-    CW_O_PATH = 2,         /* relative to the job file's folder */
-    CW_O_NAME = 4,         /* of a column: at most CW_NAME_BYTES - 1 bytes */
-    CW_O_NONE = 8,         /* the bare word `none` says: empty on purpose */
-    CW_O_AUTO = 16,        /* the bare word `auto` stands for the list; `given` holds whether it does */
-    CW_O_ONE = 32,         /* no list, though kept as one */
-    CW_O_LINES = 64,       /* a text of several lines is several texts */
-    CW_O_DISTINCT = 128,   /* no text twice */
-    CW_O_EMPTY = 256,      /* may be the empty text */
-    CW_O_LIST_LATER = 512, /* a list of more than one is in the grammar, not in this version */
-    CW_O_MAYBE = 1024,     /* a map that may be absent: its children then have no defaults */
-    CW_O_NAN = 2048,       /* open ends of the range are NaN, not infinite */
-    CW_O_FIXED = 4096,     /* nothing is kept: there is just one value */
-    CW_O_SILENT = 8192,    /* another spelling of the next key: never written */
-    CW_O_OUTSIDE = 16384,  /* may differ between a plan and its run */
-    CW_O_BETWEEN = 32768,  /* the bounds themselves are excluded */
-    CW_O_ID = 65536        /* letters, digits, _ . - only */
+    CW_O_PATH = 2,           /* relative to the job file's folder */
+    CW_O_NAME = 4,           /* of a column: at most CW_NAME_BYTES - 1 bytes */
+    CW_O_NONE = 8,           /* the bare word `none` says: empty on purpose */
+    CW_O_AUTO = 16,          /* the bare word `auto` stands for the list; `given` holds whether it does */
+    CW_O_ONE = 32,           /* no list, though kept as one */
+    CW_O_LINES = 64,         /* a text of several lines is several texts */
+    CW_O_DISTINCT = 128,     /* no text twice */
+    CW_O_EMPTY = 256,        /* may be the empty text */
+    CW_O_LIST_LATER = 512,   /* a list of more than one is in the grammar, not in this version */
+    CW_O_MAYBE = 1024,       /* a map that may be absent: its children then have no defaults */
+    CW_O_NAN = 2048,         /* open ends of the range are NaN, not infinite */
+    CW_O_FIXED = 4096,       /* nothing is kept: there is just one value */
+    CW_O_SILENT = 8192,      /* another spelling of the next key: never written */
+    CW_O_OUTSIDE = 16384,    /* may differ between a plan and its run */
+    CW_O_BETWEEN = 32768,    /* the bounds themselves are excluded */
+    CW_O_ID = 65536,         /* letters, digits, _ . - only */
+    CW_O_EXPRESSION = 131072 /* arithmetic on columns (src/base/expression.h) */
 };
 
 typedef struct cw_option cw_option;

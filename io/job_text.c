@@ -184,9 +184,10 @@ void cw_option_expects(const cw_option *option, char *text, size_t size) {
         break;
     case CW_T_TEXT:
         add(text, size,
-            option->flags & CW_O_PATH   ? "a path"
-            : option->flags & CW_O_NAME ? "a column name"
-                                        : "a text");
+            option->flags & CW_O_PATH         ? "a path"
+            : option->flags & CW_O_NAME       ? "a column name"
+            : option->flags & CW_O_EXPRESSION ? "an expression"
+                                              : "a text");
         break;
     case CW_T_TEXTS:
         expects_texts(option, text, size);

@@ -17,7 +17,7 @@ typedef struct writer {
     size_t folder_length; /* of its folder, with the final slash */
 } writer;
 
-static void write_map(writer *w, const cw_option *map, const char *base, int indent, int brief);
+static void write_map(writer *w, const cw_option *map, const char *base, int indent);
 
 static void put(writer *w, const char *text, size_t length) {
     if (w->code != CW_OK) return;
@@ -236,7 +236,6 @@ static void write_value(writer *w, const cw_option *option, const char *base) {
     default:
         write_scalar(w, option, base);
     }
-    add(w, "\n");
 }
 
 static const char *items_of(const cw_option *option, const char *base) {
@@ -245,7 +244,7 @@ static const char *items_of(const cw_option *option, const char *base) {
     return items;
 }
 
-/* What is known about a column: only what was said, for there may be thousands. */
+/* What is known about a column, on a line of its own: only what was said, for there may be thousands. */
 static void write_named(writer *w, const cw_option *option, const char *base, int indent) {
     const char *item = items_of(option, base), *name;
     add(w, "\n");
@@ -253,14 +252,17 @@ static void write_named(writer *w, const cw_option *option, const char *base, in
         memcpy(&name, item, sizeof name);
         put_indent(w, indent);
         put_text(w, name);
-        add(w, ":");
-        size_t before = w->length;
-        add(w, "\n");
-        write_map(w, option, item, indent + 1, 1);
-        if (w->code == CW_OK && w->length == before + 1) {
-            w->length = before;
-            add(w, " {}\n");
+        add(w, ": {");
+        const char *between = "";
+        for (const cw_option *child = option->child; child->key; child++) {
+            if (child->type == CW_T_LATER || is_absent(child, item)) continue;
+            add(w, between);
+            add(w, child->key);
+            add(w, ":");
+            write_value(w, child, item);
+            between = ", ";
         }
+        add(w, "}\n");
     }
 }
 
@@ -274,7 +276,7 @@ static void write_list(writer *w, const cw_option *option, const char *base, int
     for (int32_t i = 0; i < get_int(base + option->count); i++, item += option->size) {
         put_indent(w, indent);
         size_t before = w->length;
-        write_map(w, option, item, indent + 1, 0);
+        write_map(w, option, item, indent + 1);
         if (w->code != CW_OK) return;
         /* the first key stands behind the dash, where its own indent was */
         size_t skip = 2 * (size_t)(indent + 1);
@@ -292,21 +294,21 @@ static void write_option(writer *w, const cw_option *option, const char *base, i
         add(w, option->type == CW_T_NAMED ? " {}\n" : " null\n");
     } else if (option->type == CW_T_MAP) {
         add(w, "\n");
-        write_map(w, option, base, indent + 1, 0);
+        write_map(w, option, base, indent + 1);
     } else if (option->type == CW_T_NAMED) {
         write_named(w, option, base, indent + 1);
     } else if (option->type == CW_T_LIST) {
         write_list(w, option, base, indent + 1);
     } else {
         write_value(w, option, base);
+        add(w, "\n");
     }
 }
 
-static void write_map(writer *w, const cw_option *map, const char *base, int indent, int brief) {
+static void write_map(writer *w, const cw_option *map, const char *base, int indent) {
     for (const cw_option *option = map->child; option->key; option++) {
         if (option->type == CW_T_LATER || option->flags & CW_O_SILENT) continue;
         if (option->flags & CW_O_OUTSIDE && !w->all) continue;
-        if (brief && is_absent(option, base)) continue;
         write_option(w, option, base, indent);
     }
 }
@@ -315,7 +317,7 @@ cw_code cw_job_effective(cw_env *env, const cw_job *job, int all, char **yaml) {
     const char *slash = strrchr(job->file, '/');
     writer w = {.env = env, .all = all, .file = job->file};
     if (slash) w.folder_length = (size_t)(slash - job->file) + 1;
-    write_map(&w, &cw_job_options, (const char *)job, 0, 0);
+    write_map(&w, &cw_job_options, (const char *)job, 0);
     if (w.code != CW_OK) cw_free(env, &w.text);
     *yaml = w.text;
     return w.code;

@@ -6,6 +6,7 @@
 #include <yaml.h>
 
 #include "../src/base/sort.h"
+#include "utf8.h"
 
 /* Nodes and texts live in chunks that are freed together. */
 enum { CHUNK_BYTES = 1 << 15 };
@@ -208,36 +209,18 @@ static cw_code new_node(reading *r, const yaml_event_t *event, cw_yaml_type type
     return CW_OK;
 }
 
-/* Bytes of the UTF-8 character at `c`, and the character; 0 where there is none (cut short, overlong,
- * surrogate, beyond U+10FFFF). */
-static size_t decode(const unsigned char *c, size_t left, uint32_t *out) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = c[0] < 0x80    ? 1
-                    : c[0] >= 0xF8 ? 0
-                    : c[0] >= 0xF0 ? 4
-                    : c[0] >= 0xE0 ? 3
-                    : c[0] >= 0xC0 ? 2
-                                   : 0;
-    if (length == 0 || length > left) return 0;
-    uint32_t value = length == 1 ? c[0] : c[0] & (0x7Fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((c[i] & 0xC0) != 0x80) return 0;
-        value = value << 6 | (c[i] & 0x3Fu);
-    }
-    if (value < least[length] || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) return 0;
-    *out = value;
-    return length;
+/* C0 but tab and newline, DEL, C1, the byte order mark, U+FFFE and U+FFFF. */
+static int is_control(const unsigned char *c, size_t length) {
+    if (length == 1) return (c[0] < 0x20 && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7F;
+    if (length == 2) return c[0] == 0xC2 && c[1] < 0xA0;
+    if (length == 3 && c[0] == 0xEF) return (c[1] == 0xBB && c[2] == 0xBF) || (c[1] == 0xBF && c[2] >= 0xBE);
+    return 0;
 }
 
 int cw_yaml_is_text(const char *text, size_t length) {
-    const unsigned char *c = (const unsigned char *)text;
-    uint32_t value = 0;
     for (size_t i = 0, step; i < length; i += step) {
-        step = decode(c + i, length - i, &value);
-        if (step == 0) return 0;
-        if (value < 0x20 && value != '\n' && value != '\t') return 0;
-        if ((value >= 0x7F && value < 0xA0) || value == 0xFEFF || value == 0xFFFE || value == 0xFFFF)
-            return 0;
+        step = cw_utf8_length(text + i, length - i);
+        if (step == 0 || is_control((const unsigned char *)text + i, step)) return 0;
     }
     return 1;
 }

@@ -35,7 +35,7 @@ static const char full[] =
     "  time: year\n"
     "  cluster: [village, district]\n"
     "  weights: {column: w, kind: frequency}\n"
-    "  where: \"age >= 18 and x != 'a: b'\"\n"
+    "  where: \"age >= 18 and `a: b` != 3\"\n"
     "  missing: drop\n"
     "question:\n"
     "  treatment: {name: treat, contrast: [0.1, -2]}\n"
@@ -143,7 +143,7 @@ static void check_full_data(const cw_job *job) {
     assert_string_equal(job->data.cluster.item[1], "district");
     assert_string_equal(job->data.weight, "w");
     assert_int_equal(job->data.weight_kind, CW_WEIGHT_FREQUENCY);
-    assert_string_equal(job->data.where, "age >= 18 and x != 'a: b'");
+    assert_string_equal(job->data.where, "age >= 18 and `a: b` != 3");
     assert_int_equal(job->data.missing, CW_MISSING_DROP);
 }
 
@@ -281,6 +281,24 @@ static void effective_text(void **state) {
     text = effective(&env, job, 0);
     assert_null(strstr(text, "run:"));
     assert_null(strstr(text, "output:"));
+    cw_free(&env, &text);
+    cw_job_destroy(&job);
+}
+
+/* Columns stand on a line each, with what was said of them and no more. */
+static void effective_columns(void **state) {
+    (void)state;
+    cw_env env;
+    const char *set =
+        "data.columns={re78: {description: \"a, b\", missing: -9, range: [null, 1.5]}, no: , \"1\": {kind: "
+        "time, formula: null}}";
+    cw_job *job = parse(&env, "j.yaml", smallest, 1, &set);
+    char *text = effective(&env, job, 1);
+    assert_non_null(strstr(text, "\n  columns:\n"
+                                 "    re78: {description: \"a, b\", missing: [-9], range: [null, 1.5]}\n"
+                                 "    \"no\": {}\n"
+                                 "    \"1\": {kind: time}\n"
+                                 "  unit: null\n"));
     cw_free(&env, &text);
     cw_job_destroy(&job);
 }
@@ -487,10 +505,19 @@ static void schema(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),       cmocka_unit_test(everything), cmocka_unit_test(round_trip),
-        cmocka_unit_test(effective_text), cmocka_unit_test(digest),     cmocka_unit_test(settings),
-        cmocka_unit_test(spellings),      cmocka_unit_test(automatic),  cmocka_unit_test(names_of_estimates),
-        cmocka_unit_test(reading),        cmocka_unit_test(manual),     cmocka_unit_test(schema),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(everything),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(effective_text),
+        cmocka_unit_test(effective_columns),
+        cmocka_unit_test(digest),
+        cmocka_unit_test(settings),
+        cmocka_unit_test(spellings),
+        cmocka_unit_test(automatic),
+        cmocka_unit_test(names_of_estimates),
+        cmocka_unit_test(reading),
+        cmocka_unit_test(manual),
+        cmocka_unit_test(schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,12 @@ static void values(void **state) {
         {"data: {file: x, columns: [a]}\n" QUESTION,
          "data.columns must be a map from column names to maps of keys, not a list; f/j.yaml:1:26"},
         {"data: {file: x, columns: {\"\": {}}}\n" QUESTION, "data.columns must not be empty; f/j.yaml:1:27"},
+        {"data: {file: x, where: age >= }\n" QUESTION,
+         "data.where: expected a number, a column, a function or '(', found the end; f/j.yaml:1:24, "
+         "character 7 of \"age >=\""},
+        {"data:\n  file: x\n  columns:\n    a b: {formula: \"1 +* 2\"}\n" QUESTION,
+         "data.columns.a b.formula: expected a number, a column, a function or '(', found '*'; "
+         "f/j.yaml:4:20, character 4 of \"1 +* 2\""},
         {"data: {file: x, weights: [w]}\n" QUESTION,
          "data.weights must be a column name, or a map of keys, not a list; f/j.yaml:1:26"},
         {DATA "question: {treatment: [a, b], outcome: y}\n",
