@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Why a row is out. The first reason stays. */
-enum { ROW_IN = 0, ROW_OUT_BEFORE, ROW_FILTERED, ROW_WEIGHS_0, ROW_MISSING };
+enum { ROW_IN = 0, ROW_WEIGHS_0, ROW_FILTERED, ROW_MISSING };
 
 struct cw_view {
     cw_env *env;
@@ -15,12 +15,12 @@ struct cw_view {
     cw_view_column *column;
     const cw_expression *where;
     char **name; /* columns, then keys */
-    cw_view_counts counts;
 
     /* Of the current block; allocated when first needed, for `capacity` rows. */
     int32_t capacity;
-    const double **real; /* what the block shows: the base's arrays or buffers */
-    double **buffer;     /* one for each column */
+    const double **real;     /* what the block shows: the base's arrays or buffers */
+    double **buffer;         /* one for each column */
+    double *fate, *all_used; /* what became of each row; zeros for blocks where nothing is left out */
     double *filter, *weight;
     unsigned char *state;
     void *workspace;
@@ -49,16 +49,12 @@ static cw_code check_spec(cw_env *env, const cw_source *base, const cw_view_spec
 static cw_code copy_spec(cw_view *v, const cw_view_spec *spec) {
     int32_t names = spec->columns + v->base.keys;
     CW_TRY(cw_alloc(v->env, (size_t)spec->columns, sizeof *v->column, &v->column));
-    CW_TRY(cw_alloc(v->env, (size_t)spec->columns, sizeof *v->real, &v->real));
+    CW_TRY(cw_alloc(v->env, (size_t)spec->columns + 1, sizeof *v->real, &v->real));
     CW_TRY(cw_alloc_zero(v->env, (size_t)spec->columns, sizeof *v->buffer, &v->buffer));
     CW_TRY(cw_alloc_zero(v->env, (size_t)names, sizeof *v->name, &v->name));
     for (int32_t j = 0; j < spec->columns; j++) v->column[j] = spec->column[j];
     for (int32_t j = 0; j < names; j++) CW_TRY(cw_strdup(v->env, spec->name[j], &v->name[j]));
     return CW_OK;
-}
-
-static void forget_counts(cw_view *v) {
-    v->counts = (cw_view_counts){.first_missing = -1, .first_missing_column = -1};
 }
 
 cw_code cw_view_create(cw_env *env, const cw_source *base, const cw_view_spec *spec, cw_view **out) {
@@ -72,7 +68,6 @@ cw_code cw_view_create(cw_env *env, const cw_source *base, const cw_view_spec *s
     v->required = spec->required;
     v->weight_column = spec->weight;
     v->where = spec->where;
-    forget_counts(v);
     cw_code code = copy_spec(v, spec);
     if (code == CW_OK)
         *out = v;
@@ -84,6 +79,8 @@ cw_code cw_view_create(cw_env *env, const cw_source *base, const cw_view_spec *s
 static void free_buffers(cw_view *v) {
     for (int32_t j = 0; v->buffer && j < v->columns; j++) cw_free(v->env, &v->buffer[j]);
     cw_free(v->env, &v->filter);
+    cw_free(v->env, &v->fate);
+    cw_free(v->env, &v->all_used);
     cw_free(v->env, &v->weight);
     cw_free(v->env, &v->state);
     cw_free(v->env, &v->workspace);
@@ -100,11 +97,6 @@ void cw_view_destroy(cw_view **view) {
     cw_free(v->env, &v->real);
     cw_free(v->env, &v->column);
     cw_free(v->env, &v);
-}
-
-void cw_view_take_counts(cw_view *view, cw_view_counts *counts) {
-    *counts = view->counts;
-    forget_counts(view);
 }
 
 /* ---- buffers ---- */
@@ -186,7 +178,7 @@ static void offend(offence *worst, int32_t row, int32_t column) {
 static cw_code look_at_filter(cw_view *v, const cw_block *b, int *used) {
     if (b->weight && any_not_positive(b->rows, b->weight)) {
         CW_TRY(need_state(v, b->rows, used));
-        for (int32_t i = 0; i < b->rows; i++) mark(v->state, i, !(b->weight[i] > 0), ROW_OUT_BEFORE);
+        for (int32_t i = 0; i < b->rows; i++) mark(v->state, i, !(b->weight[i] > 0), ROW_WEIGHS_0);
     }
     if (!v->where) return CW_OK;
     CW_TRY(evaluate(v, v->where, b, &v->filter));
@@ -271,14 +263,13 @@ static int32_t first_missing_column(const cw_view *v, const cw_block *b, int32_t
     return -1;
 }
 
-static void count_rows(cw_view *v, const cw_block *b, int64_t first) {
-    cw_view_counts *c = &v->counts;
+static void tell_fates(cw_view *v, const cw_block *b) {
+    static const double fate[] = {CW_FATE_USED, CW_FATE_WEIGHTLESS, CW_FATE_FILTERED};
     for (int32_t i = 0; i < b->rows; i++) {
-        c->excluded += v->state[i] == ROW_FILTERED;
-        c->missing += v->state[i] == ROW_MISSING;
-        if (v->state[i] != ROW_MISSING || (c->first_missing >= 0 && c->first_missing <= first + i)) continue;
-        c->first_missing = first + i;
-        c->first_missing_column = first_missing_column(v, b, i);
+        if (v->state[i] == ROW_MISSING)
+            v->fate[i] = CW_FATE_MISSING + first_missing_column(v, b, i);
+        else
+            v->fate[i] = fate[v->state[i]];
     }
 }
 
@@ -326,12 +317,16 @@ static cw_code read_block(cw_env *env, void *self, int64_t first, int32_t rows, 
     const double *weight;
     CW_TRY(weigh(v, &b, some_out, &weight));
     if (some_out) {
-        count_rows(v, &b, first);
+        CW_TRY(need_doubles(v, &v->fate));
+        tell_fates(v, &b);
         leave_rows_out(v, rows);
+    } else if (!v->all_used) {
+        CW_TRY(cw_alloc_zero(env, (size_t)v->capacity, sizeof *v->all_used, &v->all_used));
     }
+    v->real[v->columns] = some_out ? v->fate : v->all_used;
     *out = (cw_block){.first_row = first,
                       .rows = rows,
-                      .reals = v->columns,
+                      .reals = v->columns + 1,
                       .keys = b.keys,
                       .real = v->real,
                       .key = b.key,
@@ -341,7 +336,7 @@ static cw_code read_block(cw_env *env, void *self, int64_t first, int32_t rows, 
 
 cw_source cw_view_source(cw_view *view) {
     return (cw_source){.rows = view->base.rows,
-                       .reals = view->columns,
+                       .reals = view->columns + 1,
                        .keys = view->base.keys,
                        .bytes_per_row = view->base.bytes_per_row,
                        .self = view,

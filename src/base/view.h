@@ -25,14 +25,10 @@ typedef struct cw_view_spec {
     const char *const *name; /* of the columns, then of the base's keys: for messages */
 } cw_view_spec;
 
-/* What a view met in the rows that one rank read; exact, to be merged by the caller over ranks. A row counts
- * once for every time it was read: take counts from one pass without a halo. */
-typedef struct cw_view_counts {
-    int64_t excluded;             /* by the filter */
-    int64_t missing;              /* rows dropped because a required value is missing */
-    int64_t first_missing;        /* the first row dropped so (global, from 0); -1: none */
-    int32_t first_missing_column; /* its first missing column: an index into `name`; -1: none */
-} cw_view_counts;
+/* What became of a row, in the view's last real column (index spec.columns): so that accumulators can count
+ * it, exactly and whatever was read before a resume. MISSING + k: dropped because required column k (an index
+ * into `name`) is the first that is missing. */
+enum { CW_FATE_USED = 0, CW_FATE_FILTERED = 1, CW_FATE_WEIGHTLESS = 2, CW_FATE_MISSING = 3 };
 
 typedef struct cw_view cw_view;
 
@@ -40,15 +36,12 @@ typedef struct cw_view cw_view;
  * rows' real values become 0, so that 0*NaN never arises; keys stay). A negative, missing or infinite weight
  * in a row that the filter keeps, and a value out of range in an included row, fail the read with CW_BAD_DATA
  * naming column and row (1-based, as stored; of several the first row, then the first column). Rows that the
- * base weighs 0 stay excluded and are not counted; its other weights multiply. The base is borrowed, `spec`
+ * base weighs 0 stay excluded (weightless); its other weights multiply. The base is borrowed, `spec`
  * is copied except for its expressions. Where nothing in a block is derived or excluded, the base's arrays
  * are handed through. Not collective. */
 cw_code cw_view_create(cw_env *env, const cw_source *base, const cw_view_spec *spec,
                        cw_view **out) CW_CHECKED;
 void cw_view_destroy(cw_view **view);
 cw_source cw_view_source(cw_view *view);
-
-/* The counts of successful reads since the last taking (or the creation), and forgets them. */
-void cw_view_take_counts(cw_view *view, cw_view_counts *counts);
 
 #endif
