@@ -1,11 +1,9 @@
 #include "keysum.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "fixed_core.h"
 #include "random.h"
-
-__extension__ typedef unsigned __int128 u128;
 
 /* A slot is one record (head, then the sums), so that adding to a key costs one cache miss for the index and
  * one for the record. The index holds slot+1, 0 for empty; it is a power of two, at most half full, probed
@@ -21,7 +19,8 @@ struct cw_keysum {
     cw_env *env;
     int32_t width;
     int32_t *quantum;
-    size_t stride; /* bytes of a record */
+    cw_i128 *units; /* of the row being added */
+    size_t stride;  /* bytes of a record */
     int64_t size, capacity;
     char *record;
     uint32_t *index;
@@ -58,6 +57,7 @@ cw_code cw_keysum_create(cw_env *env, int32_t width, const int32_t *quantum, cw_
     table->capacity = KEYSUM_FIRST;
     table->mask = 2 * KEYSUM_FIRST - 1;
     CW_TRY_GOTO(code, cw_alloc(env, (size_t)width, sizeof *table->quantum, &table->quantum), done);
+    CW_TRY_GOTO(code, cw_alloc(env, (size_t)width, sizeof *table->units, &table->units), done);
     CW_TRY_GOTO(code, cw_alloc(env, KEYSUM_FIRST, table->stride, &table->record), done);
     CW_TRY_GOTO(code, cw_alloc_zero(env, table->mask + 1, sizeof *table->index, &table->index), done);
     if (width > 0) memcpy(table->quantum, quantum, (size_t)width * sizeof *quantum);
@@ -73,6 +73,7 @@ void cw_keysum_destroy(cw_keysum **table) {
     *table = NULL;
     if (!t) return;
     cw_free(t->env, &t->quantum);
+    cw_free(t->env, &t->units);
     cw_free(t->env, &t->record);
     cw_free(t->env, &t->index);
     cw_free(t->env, &t);
@@ -91,7 +92,7 @@ int64_t cw_keysum_size(const cw_keysum *table) {
 }
 
 size_t cw_keysum_bytes(const cw_keysum *table) {
-    return sizeof *table + (size_t)table->width * sizeof *table->quantum +
+    return sizeof *table + (size_t)table->width * (sizeof *table->quantum + sizeof *table->units) +
            (size_t)table->capacity * table->stride + (table->mask + 1) * sizeof *table->index;
 }
 
@@ -149,14 +150,6 @@ static cw_code slot_of(cw_keysum *table, cw_key key, int64_t *slot) {
     return CW_OK;
 }
 
-/* |v| rounds to less than 2^127 units. False for NaN and infinities. */
-static int in_bounds(double v, int32_t quantum) {
-    int exponent;
-    if (!isfinite(v)) return 0;
-    frexp(v, &exponent);
-    return v == 0 || (int64_t)exponent <= (int64_t)quantum + 127;
-}
-
 static cw_code cannot_hold(cw_keysum *table, int32_t column, const char *what) {
     return cw_fail(table->env, CW_INTERNAL, NULL, "give the sum a larger bound",
                    "%s in column %d of a sum by key with quantum %d", what, (int)column,
@@ -165,20 +158,9 @@ static cw_code cannot_hold(cw_keysum *table, int32_t column, const char *what) {
 
 cw_code cw_keysum_add(cw_keysum *table, cw_key key, const double *value) {
     for (int32_t j = 0; j < table->width; j++)
-        if (!in_bounds(value[j], table->quantum[j])) return cannot_hold(table, j, "a value out of bounds");
-    int64_t slot;
-    CW_TRY(slot_of(table, key, &slot));
-    cw_i128 *sum = sums_at(table, slot);
-    for (int32_t j = 0; j < table->width; j++) {
-        if (!__builtin_add_overflow(sum[j], cw_fixed_from_double(value[j], table->quantum[j]), &sum[j]))
-            continue;
-        /* Never with a quantum that fits: take everything back, so that the table is as it was. */
-        for (int32_t k = j; k >= 0; k--)
-            sum[k] = (cw_i128)((u128)sum[k] - (u128)cw_fixed_from_double(value[k], table->quantum[k]));
-        return cannot_hold(table, j, "overflow");
-    }
-    head_at(table, slot)->count += 1;
-    return CW_OK;
+        if (!cw_to_units(value[j], table->quantum[j], &table->units[j]))
+            return cannot_hold(table, j, "a value out of bounds");
+    return cw_keysum_add_sums(table, key, 1, table->units);
 }
 
 cw_code cw_keysum_add_sums(cw_keysum *table, cw_key key, int64_t count, const cw_i128 *sums) {
@@ -187,7 +169,7 @@ cw_code cw_keysum_add_sums(cw_keysum *table, cw_key key, int64_t count, const cw
     cw_i128 *sum = sums_at(table, slot);
     for (int32_t j = 0; j < table->width; j++) {
         if (!__builtin_add_overflow(sum[j], sums[j], &sum[j])) continue;
-        for (int32_t k = j; k >= 0; k--) sum[k] = (cw_i128)((u128)sum[k] - (u128)sums[k]);
+        for (int32_t k = j; k >= 0; k--) sum[k] = (cw_i128)((cw_u128)sum[k] - (cw_u128)sums[k]);
         return cannot_hold(table, j, "overflow");
     }
     head_at(table, slot)->count += count;
@@ -219,7 +201,11 @@ int32_t cw_key_bucket(cw_key key, int32_t buckets) {
     return (int32_t)(((mix_key(key) >> 32) * (uint32_t)buckets) >> 32);
 }
 
-/* ---- order: by (bucket, key), in place. All keys differ, so any correct sort gives the same order. ---- */
+/* ---- order: by (bucket, key), without memory. All keys differ, so any correct sort gives the same order.
+ * ----
+ */
+
+enum { COARSE_BUCKETS = 4096 };
 
 typedef struct ranking {
     const cw_keysum *table;
@@ -263,8 +249,19 @@ static void heap_sort(const ranking *r, int64_t *order, int64_t count) {
     }
 }
 
+/* A counting sort into at most COARSE_BUCKETS (a coarser grid of buckets is nested in the finer one), then a
+ * sort of each, whose records stay in the cache. */
 void cw_keysum_order(const cw_keysum *table, int32_t buckets, int64_t *order) {
     const ranking r = {table, buckets};
-    for (int64_t slot = 0; slot < table->size; slot++) order[slot] = slot;
-    heap_sort(&r, order, table->size);
+    const int32_t coarse = buckets < COARSE_BUCKETS ? buckets : COARSE_BUCKETS;
+    int64_t end[COARSE_BUCKETS] = {0};
+    for (int64_t slot = 0; slot < table->size; slot++)
+        end[cw_key_bucket(head_at(table, slot)->key, coarse)] += 1;
+    for (int32_t b = 1; b < coarse; b++) end[b] += end[b - 1];
+    for (int64_t slot = table->size - 1; slot >= 0; slot--)
+        order[--end[cw_key_bucket(head_at(table, slot)->key, coarse)]] = slot;
+    for (int32_t b = 0; b < coarse; b++) { /* end[b] is the beginning by now */
+        int64_t next = b + 1 < coarse ? end[b + 1] : table->size;
+        heap_sort(&r, order + end[b], next - end[b]);
+    }
 }

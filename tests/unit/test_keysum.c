@@ -307,14 +307,17 @@ static void buckets_are_even_and_order_is_total(void **state) {
     double chi2 = 0, mean = (double)COUNT / BUCKETS;
     for (int b = 0; b < BUCKETS; b++) chi2 += ((double)filled[b] - mean) * ((double)filled[b] - mean) / mean;
     assert_true(chi2 > 23 && chi2 < 130);
-    cw_keysum_order(table, BUCKETS, order);
-    memset(seen, 0, sizeof seen);
-    for (int64_t i = 0; i < COUNT; i++) {
-        assert_int_equal(seen[order[i]]++, 0);
-        if (i == 0) continue;
-        cw_key x = cw_keysum_key(table, order[i - 1]), y = cw_keysum_key(table, order[i]);
-        int32_t p = cw_key_bucket(x, BUCKETS), q = cw_key_bucket(y, BUCKETS);
-        assert_true(p < q || (p == q && (x.a < y.a || (x.a == y.a && x.b < y.b))));
+    const int32_t grids[] = {2, BUCKETS, 1024, 4096, 1 << 20};
+    for (size_t g = 0; g < sizeof grids / sizeof *grids; g++) {
+        cw_keysum_order(table, grids[g], order);
+        memset(seen, 0, sizeof seen);
+        for (int64_t i = 0; i < COUNT; i++) {
+            assert_int_equal(seen[order[i]]++, 0);
+            if (i == 0) continue;
+            cw_key x = cw_keysum_key(table, order[i - 1]), y = cw_keysum_key(table, order[i]);
+            int32_t p = cw_key_bucket(x, grids[g]), q = cw_key_bucket(y, grids[g]);
+            assert_true(p < q || (p == q && (x.a < y.a || (x.a == y.a && x.b < y.b))));
+        }
     }
     cw_keysum_order(table, 1, order); /* one bucket: by key alone */
     for (int64_t i = 0; i < COUNT; i++) assert_int_equal(order[i], i);
