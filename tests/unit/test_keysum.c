@@ -13,10 +13,12 @@
 #include "src/base/keysum.h"
 #include "src/base/random.h"
 
+__extension__ typedef unsigned __int128 u128;
+
 enum { WIDE = 2600 }; /* bits that hold any sum of doubles and any fixed-point number exactly */
 
 static void set_fixed(mpfr_t to, cw_i128 units, int32_t quantum) {
-    __extension__ unsigned __int128 u = units < 0 ? -(unsigned __int128)units : (unsigned __int128)units;
+    u128 u = units < 0 ? -(u128)units : (u128)units;
     mpfr_set_ui(to, (unsigned long)(u >> 64), MPFR_RNDN);
     mpfr_mul_2si(to, to, 64, MPFR_RNDN);
     mpfr_add_ui(to, to, (unsigned long)u, MPFR_RNDN);
@@ -63,11 +65,11 @@ static void back_conversion_rounds_to_nearest_ties_to_even(void **state) {
     mpfr_t exact;
     mpfr_init2(exact, WIDE);
     for (uint64_t i = 0; i < 60000; i++) {
-        cw_i128 units = (cw_i128)cw_mix64(2 * i) << 64 | (cw_i128)cw_mix64(2 * i + 1);
+        cw_i128 units = (cw_i128)((u128)cw_mix64(2 * i) << 64 | cw_mix64(2 * i + 1));
         units >>= cw_mix64(i ^ 5) % 127;
         uint64_t kind = i % 4;
-        if (kind == 1) units = units >> 70 << 70;                         /* ties and exact numbers */
-        if (kind == 2) units = ((units >> 60) | 1) << (cw_mix64(i) % 58); /* many ties */
+        if (kind == 1) units = (units >> 70) * ((cw_i128)1 << 70); /* ties and exact numbers */
+        if (kind == 2) units = ((units >> 60) | 1) * ((cw_i128)1 << (cw_mix64(i) % 58)); /* many ties */
         int32_t quantum = (int32_t)(cw_mix64(i ^ 9) % 300) - 150;
         if (i % 3 == 1) quantum = -1074 - (int32_t)(cw_mix64(i ^ 1) % 140); /* subnormal, underflow */
         if (i % 3 == 2) quantum = 1024 - (int32_t)(cw_mix64(i ^ 2) % 140);  /* overflow */
