@@ -105,7 +105,12 @@ void cw_results_destroy(cw_results **results);
 cw_code cw_results_json(cw_env *env, const cw_results *results, int timed, char **text,
                         size_t *length) CW_CHECKED;
 
-/* The screen: one page of plain text, at most 100 columns; `place` is where results.json is. cw_free it. */
+/* The screen: one page of plain text, at most 100 columns (only `place`, where results.json is, is never
+ * broken). cw_free it. */
 cw_code cw_results_page(cw_env *env, const cw_results *results, const char *place, char **text) CW_CHECKED;
+
+/* A number as the page shows it: 6 significant digits, 7 from a thousand on (699.132, -8497.516), scientific
+ * where that would be long. For sentences such as answer_text. */
+void cw_number_text(double value, char text[32]);
 
 #endif
