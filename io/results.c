@@ -32,6 +32,7 @@ static void free_identification(cw_env *env, cw_identification *found) {
         free_strings(env, found->set_size[s], &found->set[s]);
     cw_free(env, &found->set);
     cw_free(env, &found->set_size);
+    free_strings(env, found->chosen_size, &found->chosen);
     free_strings(env, found->assumptions, &found->assumption);
     cw_free(env, &found->strategy);
     cw_free(env, &found->estimand_text);

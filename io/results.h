@@ -52,7 +52,8 @@ typedef struct cw_identification {
     int32_t sets; /* inclusion-minimal sets found */
     int32_t *set_size;
     char ***set;
-    int32_t chosen; /* index of the set used, or -1 */
+    int32_t chosen_size; /* nodes of the set that is used (it need not be minimal); -1: none is */
+    char **chosen;
     char *estimand_text;
     int32_t assumptions;
     char **assumption;

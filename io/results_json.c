@@ -124,8 +124,8 @@ static void put_identification(cw_json *json, const cw_identification *found) {
     cw_json_array(json, "sets");
     for (int32_t i = 0; i < found->sets; i++) put_strings(json, NULL, found->set_size[i], found->set[i]);
     cw_json_end(json);
-    if (found->chosen >= 0 && found->chosen < found->sets)
-        put_strings(json, "chosen", found->set_size[found->chosen], found->set[found->chosen]);
+    if (found->chosen_size >= 0)
+        put_strings(json, "chosen", found->chosen_size, found->chosen);
     else
         cw_json_null(json, "chosen");
     if (found->estimand_text) {

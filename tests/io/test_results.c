@@ -92,7 +92,8 @@ static void set_graph(cw_env *env, cw_results *r) {
     found->set = zeroed(env, 2, sizeof *found->set);
     found->set_size[0] = 8;
     found->set[0] = copies(env, 8, covariate);
-    found->chosen = 0; /* the second set is empty */
+    found->chosen_size = 8; /* the second set is empty */
+    found->chosen = copies(env, 8, covariate);
     found->estimand_text = copy(env, "E[E[re78 | treat = 1, age] - E[re78 | treat = 0, age]]");
     const char *assumptions[] = {"No cause of both treat and re78 is left out of the graph besides age, "
                                  "educ, black, hispanic, married, "
@@ -508,7 +509,7 @@ static void nothing_identified_is_an_answer(void **state) {
     r->node = copies(&env, 1, node);
     r->identifications = 1;
     r->identification = zeroed(&env, 1, sizeof *r->identification);
-    r->identification->chosen = -1;
+    r->identification->chosen_size = -1;
     r->identification->strategy = copy(&env, "adjustment");
     r->identification->obstacle = copy(&env, "x and y have a common cause that was not observed.");
     char *page = page_of(&env, r);
