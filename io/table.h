@@ -38,6 +38,8 @@ typedef struct cw_part {
     int64_t first_row, rows;
 } cw_part;
 
+typedef struct cw_table_store cw_table_store;
+
 typedef struct cw_table {
     cw_env *env;
     int32_t columns;
@@ -46,6 +48,7 @@ typedef struct cw_table {
     cw_part *part;
     int64_t rows;
     uint64_t digest; /* of schema, parts' sizes and sampled contents; sampled, so not proof of equality */
+    cw_table_store *store; /* the table's own: memory of all of the above, and what the reader must know */
 } cw_table;
 
 /* What the user says about a column; NULL, -1 or 0 counts where nothing was said. */
@@ -76,16 +79,26 @@ void cw_table_destroy(cw_table **table);
 /* Collective. cw_table_scan on rank 0, its result broadcast. */
 cw_code cw_table_open(cw_context *context, const cw_table_spec *spec, cw_table **out) CW_CHECKED;
 
+/* Makes texts keys. A column stored as texts (storage CW_S_TEXT) has no codes until its distinct texts are
+ * known; this finds them over all rows and sets its categories, bytewise sorted, so that codes do not depend
+ * on the order of parts or the number of ranks. It does nothing for other columns, and nothing twice. The
+ * empty text is missing. More than CW_MAX_CATEGORIES distinct texts: CW_BAD_DATA. Collective; the second form
+ * is for one process alone. Readers opened earlier do not see the codes. */
+cw_code cw_table_encode(cw_context *context, cw_table *table, int32_t column) CW_CHECKED;
+cw_code cw_table_encode_alone(cw_env *env, cw_table *table, int32_t column) CW_CHECKED;
+
 /* The index of a column, or -1; `nearest` (may be NULL) gets the most similar name for the error message. */
 int32_t cw_table_find(const cw_table *table, const char *name, const char **nearest);
 
 /* Not collective. 1 when some file of the spec is CSV (by content and name, .gz looked into). */
 cw_code cw_table_needs_import(cw_env *env, const cw_table_spec *spec, int *needed) CW_CHECKED;
 
-/* A reader of chosen columns. Reals come as doubles (missing codes and NaN as NaN, scaled); keys as exact
- * integers: integer kinds their value, categories and text their code, times and reals (only if one of the
- * parts stores floats) the ordered bits of the double; missing as CW_KEY_MISSING. The table is borrowed. Not
- * collective. */
+/* A reader of chosen columns. Reals come as doubles (missing codes and NaN as NaN, scaled; a category as its
+ * code); keys as exact integers: integer kinds their value, categories and text their code, times and reals
+ * (only if one of the parts stores floats) the ordered bits of the double; missing as CW_KEY_MISSING. Texts
+ * must have been encoded. A value that is not what its column says (a code without label, 1.5 in an integer
+ * column that is a key) fails the read with CW_BAD_DATA naming file, column and row. The table is borrowed.
+ * Not collective. */
 typedef struct cw_reader cw_reader;
 cw_code cw_reader_open(cw_env *env, const cw_table *table, int32_t reals, const int32_t *real, int32_t keys,
                        const int32_t *key, cw_reader **out) CW_CHECKED;
