@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "distribution.h"
+
 /* Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), section 3.3. */
 static const uint32_t PHILOX_MULTIPLIER_0 = 0xD2511F53u, PHILOX_MULTIPLIER_1 = 0xCD9E8D57u;
 static const uint32_t PHILOX_WEYL_0 = 0x9E3779B9u, PHILOX_WEYL_1 = 0xBB67AE85u;
@@ -78,4 +80,8 @@ double cw_stream_uniform(cw_stream stream, uint64_t item, uint32_t step, uint32_
     uint64_t word[2];
     cw_stream_words(stream, item, step, draw, word);
     return (double)(word[0] >> 11 | 1) * 0x1p-53;
+}
+
+double cw_stream_normal(cw_stream stream, uint64_t item, uint32_t step, uint32_t draw) {
+    return cw_normal_quantile(cw_stream_uniform(stream, item, step, draw));
 }

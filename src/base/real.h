@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-/* Scalars: errors at most 1 ulp (stated in real.c); special cases as in C11 annex F. */
+/* Scalars: errors at most 1 ulp (bounds stated with the code); special cases as in C11 annex F. erf, erfc,
+ * and sin and cos beyond 2^19, take microseconds, the others nanoseconds to a few hundred. */
 double cw_exp(double x);
 double cw_expm1(double x);
 double cw_ln(double x); /* natural logarithm (cw_log, in env.h, is the log line) */

@@ -129,16 +129,16 @@ static cw_dd stirling_sum(cw_dd z) {
     return cw_dd_times(p, inverse);
 }
 
-cw_dd cw_dd_lgamma(double a) {
+cw_dd cw_dd_lgamma(cw_dd a) {
     static const cw_dd half_log_2pi = {0x1.d67f1c864beb5p-1, -0x1.65b5a1b7ff5dfp-55};
-    if (a < 0x1p-800) return cw_dd_negate(cw_dd_log(cw_dd_of(a)));
-    cw_dd z = cw_dd_of(a), product = cw_dd_of(1.0);
+    if (a.high < 0x1p-800) return cw_dd_negate(cw_dd_log(a));
+    cw_dd z = a, product = cw_dd_of(1.0);
     for (int i = 1; z.high < 16; i++) {
         product = cw_dd_times(product, z);
-        z = cw_dd_sum(a, i); /* gamma(a) = gamma(a + n) / (a (a + 1) ... (a + n - 1)) */
+        z = cw_dd_add_double(a, i); /* gamma(a) = gamma(a + n) / (a (a + 1) ... (a + n - 1)) */
     }
     cw_dd y = cw_dd_times(cw_dd_add_double(z, -0.5), cw_dd_log(z));
     y = cw_dd_subtract(y, z);
     y = cw_dd_add(y, cw_dd_add(half_log_2pi, stirling_sum(z)));
-    return a < 16 ? cw_dd_subtract(y, cw_dd_log(product)) : y;
+    return a.high < 16 ? cw_dd_subtract(y, cw_dd_log(product)) : y;
 }

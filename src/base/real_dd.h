@@ -89,8 +89,9 @@ cw_dd cw_dd_expm1(cw_dd x, int64_t *k);
 /* exp(x) rounded to a double, 0 and infinity where it leaves the range. */
 double cw_dd_exp(cw_dd x);
 
-/* log gamma(a), 0 < a <= 1e300: absolute error below 1e-22, relative below 2^-98 where |log gamma| is large.
+/* log gamma(a), 0 < a <= 1e300 (two pieces: a sum like df1/2 + df2/2 is kept whole): absolute error below
+ * 1e-22, relative below 2^-98 where |log gamma| is large.
  */
-cw_dd cw_dd_lgamma(double a);
+cw_dd cw_dd_lgamma(cw_dd a);
 
 #endif

@@ -62,6 +62,6 @@ double cw_lgamma(double x) {
     if (x != x) return x + x;
     if (fabs(x) == (double)INFINITY) return (double)INFINITY;
     if (x <= 0 && floor(x) == x) return (double)INFINITY;
-    if (x > 0 && x < 1e300 && fabs(x - 1) > 1e-3 && fabs(x - 2) > 1e-3) return cw_dd_lgamma(x).high;
+    if (x > 0 && x < 1e300 && fabs(x - 1) > 1e-3 && fabs(x - 2) > 1e-3) return cw_dd_lgamma(cw_dd_of(x)).high;
     return exact(x, log_abs_gamma);
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/base/distribution.h"
 #include "src/base/random.h"
 
 /* Rows "philox4x32 10" of Random123's tests/kat_vectors. */
@@ -128,6 +129,31 @@ static void uniforms_are_uniform(void **state) {
     assert_true(chi2 > 23 && chi2 < 130); /* 63 degrees of freedom, about 1e-6 each side */
 }
 
+static void normals_are_normal(void **state) {
+    (void)state;
+    enum { DRAWS = 40000 };
+    cw_stream stream = cw_stream_make(42, "test", "normal", 0);
+    double sum = 0, square = 0, cube = 0, fourth = 0;
+    int beyond_2 = 0;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        double x = cw_stream_normal(stream, i, 1, 2);
+        double u = cw_stream_uniform(stream, i, 1, 2);
+        assert_true(x == cw_normal_quantile(u)); /* by inverse cdf: monotone in the uniform */
+        assert_true((x < 0) == (u < 0.5));
+        sum += x;
+        square += x * x;
+        cube += x * x * x;
+        fourth += x * x * x * x;
+        beyond_2 += fabs(x) > 2;
+    }
+    const double n = DRAWS;
+    assert_true(fabs(sum / n) < 5 * sqrt(1 / n));
+    assert_true(fabs(square / n - 1) < 5 * sqrt(2 / n));
+    assert_true(fabs(cube / n) < 5 * sqrt(15 / n));
+    assert_true(fabs(fourth / n - 3) < 5 * sqrt(96 / n));
+    assert_true(fabs(beyond_2 / n - 0.0455002638963584) < 5 * sqrt(0.0455 * 0.9545 / n));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_answers),
@@ -137,6 +163,7 @@ int main(void) {
         cmocka_unit_test(hash_sees_every_bit_and_the_length),
         cmocka_unit_test(streams_differ_by_each_part_of_their_key),
         cmocka_unit_test(uniforms_are_uniform),
+        cmocka_unit_test(normals_are_normal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,19 +189,19 @@ static void double_doubles_have_100_bits(void **state) {
         exp_error = fmax(exp_error, fabs(mpfr_get_d(r, MPFR_RNDN)) / (k == 0 ? fabs(q.high) : 1));
 
         double g = uniform(&s, 0, 1) * cw_pow(10, i % 12 - 3);
-        cw_dd lg = cw_dd_lgamma(g);
+        cw_dd lg = cw_dd_lgamma(cw_dd_of(g));
         mpfr_set_d(a, g, MPFR_RNDN);
         lgamma_exact(r, a, MPFR_RNDN);
         mpfr_sub_d(r, r, lg.high, MPFR_RNDN);
         mpfr_sub_d(r, r, lg.low, MPFR_RNDN);
         gamma_error =
-            fmax(gamma_error, fabs(mpfr_get_d(r, MPFR_RNDN)) / fmax(1, 0x1p24 * fabs(lg.high) * 0x1p-45));
+            fmax(gamma_error, fabs(mpfr_get_d(r, MPFR_RNDN)) / fmax(1e-22, 0x1p-98 * fabs(lg.high)));
     }
     mpfr_clear(a);
     mpfr_clear(r);
     assert_true(log_error < 0x1p-98);
     assert_true(exp_error < 0x1p-98);
-    assert_true(gamma_error < 1e-22);
+    assert_true(gamma_error < 1);
 }
 
 static int restore(void **state) {
