@@ -88,8 +88,9 @@ double cw_chisq_log_upper(double x, double df) {
     if (x <= 0) return 0.0;
     if (x == INFINITE) return -INFINITE;
     cw_gamma_law law = cw_gamma_law_of(0.5 * df);
-    if (law.a < 1 && 0.5 * x < law.a + 1.0) return cw_ln(cw_gamma_upper_small(&law, 0.5 * x));
-    return cw_tail_log(cw_gamma_tail(&law, 0.5 * x), true);
+    cw_tail tail = cw_gamma_tail(&law, 0.5 * x);
+    bool cancels = law.a < 1 && !tail.upper && cw_tail_value(tail, false) > 0.5;
+    return cancels ? cw_ln(cw_gamma_upper_small(&law, 0.5 * x)) : cw_tail_log(tail, true);
 }
 
 double cw_chisq_quantile(double p, double df) {

@@ -109,8 +109,9 @@ cw_tail cw_beta_tail(const cw_beta_law *law, cw_dd x, cw_dd y) {
     weight = cw_dd_subtract(weight, law->log_beta);
     double a = law->a, b = law->b;
     double lambda = cw_dd_subtract(cw_dd_times_double(y, a), cw_dd_times_double(x, b)).high;
+    /* The fraction converges fast below (a + 1)/(a + b + 2). */
     bool large = a >= LARGE && b >= LARGE;
-    bool upper = large ? lambda < 0 : x.high * (a + b + 2.0) > a + 1.0;
+    bool upper = large ? lambda < 0 : x.high * (b + 1.0) > y.high * (a + 1.0);
     if (upper) { /* the upper tail of x is the lower tail of y with the parameters exchanged */
         cw_dd t = x;
         x = y;

@@ -60,6 +60,7 @@ static cw_dd log_near_one(cw_dd f) {
 }
 
 cw_dd cw_dd_log(cw_dd x) {
+    if (!(x.high > 0 && x.high < (double)INFINITY)) return cw_dd_of(cw_core_ln(x.high));
     double k = 0;
     if (x.high < 0x1p-900) {
         x = cw_dd_scale(x, 0x1p200);

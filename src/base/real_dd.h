@@ -79,7 +79,8 @@ static inline cw_dd cw_dd_divide(cw_dd a, cw_dd b) {
     return cw_dd_add_double(v, r.high / b.high);
 }
 
-/* log x, x positive and finite: relative error below 2^-98 (also near 1). */
+/* log x; x positive and finite (else as the plain logarithm of x.high): relative error below 2^-98 (also near
+ * 1). */
 cw_dd cw_dd_log(cw_dd x);
 
 /* q with exp(x) = 2^k (1 + q), |q| < 0.42, |x| < 2000: relative error of q below 2^-98; k = 0 where

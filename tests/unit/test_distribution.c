@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
+#include <stdbool.h>
 
 #include "distribution_tables.h"
 #include "reals.h"
@@ -109,6 +109,8 @@ static void chisq_has_reference_values(void **state) {
                 cw_chisq_quantile(1, 2) == INFINITY);
     assert_true(isnan(cw_chisq_cdf(1, 0)) && isnan(cw_chisq_quantile(-1, 1)) &&
                 isnan(cw_gamma_inc_lower(1, -1)));
+    double tiny[3] = {3.5724197199164345e-130, 1.461389916077349, 0};
+    near("chisq log upper", tiny, cw_chisq_log_upper(tiny[0], tiny[1]), -1.7076894148147609e-95, 1e-12);
     assert_true(cw_chisq_quantile(1e-4, 0.01) == 0); /* about 1e-800 */
 }
 
@@ -243,6 +245,30 @@ static void methods_meet_without_a_jump(void **state) {
     }
 }
 
+/* Extreme arguments and parameters: a probability is one, a logarithm of one is not positive, and NaN is the
+ * answer outside the domain only. */
+static void extremes_stay_in_range(void **state) {
+    (void)state;
+    static const double v[] = {0,   -0.0, 1e-320, 1e-300, 1e-20, 0.3,      1,  1 - 1e-16, 64,       1e5,
+                               1e8, 9e16, 1.1e17, 1e100,  1e300, INFINITY, -1, -INFINITY, 1.79e308, NAN};
+    enum { N = sizeof v / sizeof *v };
+    for (int i = 0; i < N * N * N; i++) {
+        double x = v[i % N], a = v[i / N % N], b = v[i / N / N];
+        bool t = a > 0 && x == x, chisq = t && a <= 1e300, f = t && b > 0, p = x >= 0 && x <= 1;
+        double ratio[] = {cw_f_cdf(x, a, b), cw_f_upper(x, a, b), -cw_expm1(cw_f_log_upper(x, a, b))};
+        for (int k = 0; k < 3; k++) assert_true(f ? ratio[k] >= 0 && ratio[k] <= 1 : isnan(ratio[k]));
+        if (f) assert_true(fabs(ratio[0] + ratio[1] - 1) <= 1e-15);
+        if (i >= N * N) continue;
+        double one[] = {cw_t_upper(x, a), -cw_expm1(cw_t_log_upper(x, a))};
+        double two[] = {cw_chisq_cdf(x, a), cw_chisq_upper(x, a), -cw_expm1(cw_chisq_log_upper(x, a))};
+        for (int k = 0; k < 2; k++) assert_true(t ? one[k] >= 0 && one[k] <= 1 : isnan(one[k]));
+        for (int k = 0; k < 3; k++) assert_true(chisq ? two[k] >= 0 && two[k] <= 1 : isnan(two[k]));
+        assert_true(isnan(cw_t_quantile(x, a)) == !(p && a > 0));
+        assert_true(isnan(cw_chisq_quantile(x, a)) == !(p && chisq));
+        assert_true(isnan(cw_f_quantile(x, a, 3)) == !(p && a > 0));
+    }
+}
+
 static uint64_t digest(void) {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (int i = 0; i < DEGREES; i++)
@@ -281,6 +307,7 @@ int main(void) {
         cmocka_unit_test(binomial_quantiles_are_smallest),
         cmocka_unit_test(laws_agree_with_each_other),
         cmocka_unit_test(quantiles_invert),
+        cmocka_unit_test(extremes_stay_in_range),
         cmocka_unit_test(methods_meet_without_a_jump),
         cmocka_unit_test_teardown(bits_are_those_of_every_machine, restore),
     };
