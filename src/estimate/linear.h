@@ -43,6 +43,7 @@ typedef struct cw_linear_spec {
     int cr2;             /* 1: CR2 is wanted, so cluster sums carry Gram matrices */
     const cw_column_facts *facts; /* one a column of block.real */
     int64_t rows;                 /* all rows of the table (bounds fixed point) */
+    const char *const *name;      /* of the columns of block.real, for messages; NULL: their numbers */
 } cw_linear_spec;
 
 typedef struct cw_linear cw_linear;
@@ -76,7 +77,10 @@ const cw_accumulator *cw_linear_meat(const cw_linear *linear);
 
 typedef struct cw_linear_result {
     double estimate;
-    /* standard errors; NaN where not asked for or not defined (leverage one, no clusters) */
+    /* standard errors; NaN where not asked for or not defined: HC2 and HC3 where a row has leverage one or
+       two factors were absorbed; CR with fewer than two clusters; CR2 where a cluster alone determines a
+       coefficient (an eigenvalue of its hat matrix is one) or a factor was absorbed; Welch with weights,
+       clusters or covariates */
     double classical, welch, hc[4], cr[3];
     double classical_df, welch_df;
     double
