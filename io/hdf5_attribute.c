@@ -11,6 +11,17 @@ static int attribute_name(const char *prefix, const char *key, char out[CW_H5_PA
     return length > 0 && length < CW_H5_PATH;
 }
 
+int cw_h5_has_attributes(hid_t object) {
+    H5O_info_t info;
+#if H5_VERSION_GE(1, 12, 0)
+    return H5Oget_info3(object, &info, H5O_INFO_NUM_ATTRS) >= 0 && info.num_attrs > 0;
+#elif H5_VERSION_GE(1, 10, 3)
+    return H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) >= 0 && info.num_attrs > 0;
+#else
+    return H5Oget_info(object, &info) >= 0 && info.num_attrs > 0;
+#endif
+}
+
 int cw_h5_has(hid_t object, const char *prefix, const char *key) {
     char name[CW_H5_PATH];
     return attribute_name(prefix, key, name) && H5Aexists(object, name) > 0;

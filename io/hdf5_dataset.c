@@ -70,25 +70,19 @@ static cw_code check_chunks(const cw_place *place, hid_t plist, cw_dataset *d) {
     return CW_OK;
 }
 
-static cw_code check_layout(const cw_place *place, cw_dataset *d) {
-    hid_t plist = H5Dget_create_plist(d->id);
-    if (plist < 0) return failed(place, "read the layout");
+static cw_code check_layout(const cw_place *place, hid_t plist, cw_dataset *d) {
     H5D_layout_t layout = H5Pget_layout(plist);
-    cw_code code = check_filters(place, plist, d);
-    if (code == CW_OK && layout == H5D_CHUNKED) code = check_chunks(place, plist, d);
+    if (layout == H5D_CHUNKED) CW_TRY(check_filters(place, plist, d));
+    if (layout == H5D_CHUNKED) CW_TRY(check_chunks(place, plist, d));
     d->contiguous = layout == H5D_CONTIGUOUS;
-    H5Pclose(plist);
     d->written = layout == H5D_COMPACT || H5Dget_storage_size(d->id) > 0;
-    return code;
+    return CW_OK;
 }
 
 /* Before anything else is asked: even the shape of a virtual dataset would open its sources. */
-static cw_code check_inside(const cw_place *place, const cw_dataset *d) {
-    hid_t plist = H5Dget_create_plist(d->id);
-    if (plist < 0) return failed(place, "read the layout");
+static cw_code check_inside(const cw_place *place, hid_t plist) {
     H5D_layout_t layout = H5Pget_layout(plist);
-    int external = H5Pget_external_count(plist);
-    H5Pclose(plist);
+    int external = layout == H5D_CONTIGUOUS ? H5Pget_external_count(plist) : 0;
     if (layout == H5D_LAYOUT_ERROR || external < 0) return failed(place, "read the layout");
     const char *mend = "write the data into one file: h5repack -l CONTI old.h5 new.h5";
     if (layout == H5D_VIRTUAL) return bad(place, mend, "a virtual dataset, whose data are in other files");
@@ -139,16 +133,14 @@ static cw_code check_shape(const cw_place *place, cw_dataset *d) {
     return CW_OK;
 }
 
-/* Where records can be read with pread: contiguous, no filters, nothing that HDF5 must turn into pointers. */
+/* Where records can be read with pread (files are opened with the sec2 driver): contiguous, no filters,
+ * nothing that HDF5 must turn into pointers. */
 static void find_direct(hid_t file, cw_dataset *d) {
     d->offset = -1;
     if (!d->contiguous || d->filtered || d->variable || d->rows == 0 || !d->written) return;
     haddr_t at = H5Dget_offset(d->id);
     void *handle = NULL;
-    hid_t access = H5Fget_access_plist(file);
-    hid_t driver = access >= 0 ? H5Pget_driver(access) : -1;
-    if (access >= 0) H5Pclose(access);
-    if (at == HADDR_UNDEF || at > (haddr_t)INT64_MAX / 2 || driver != H5FD_SEC2) return;
+    if (at == HADDR_UNDEF || at > (haddr_t)INT64_MAX / 2) return;
     if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || !handle) return;
     d->descriptor = *(int *)handle;
     d->offset = (int64_t)at;
@@ -168,10 +160,8 @@ static cw_code open_again(const cw_place *place, hid_t file, const char *path, c
     return CW_OK;
 }
 
-static cw_code open_checked(const cw_place *place, hid_t file, const char *path, cw_dataset *d) {
-    d->id = H5Dopen2(file, path, H5P_DEFAULT);
-    if (d->id < 0) return failed(place, "open it");
-    CW_TRY(check_inside(place, d));
+static cw_code check_all(const cw_place *place, hid_t file, const char *path, hid_t plist, cw_dataset *d) {
+    CW_TRY(check_inside(place, plist));
     d->type = H5Dget_type(d->id);
     if (d->type < 0) return failed(place, "read the type");
     d->class = H5Tget_class(d->type);
@@ -180,11 +170,21 @@ static cw_code open_checked(const cw_place *place, hid_t file, const char *path,
     d->variable = has_pointers(d->type, 0);
     CW_TRY(check_shape(place, d));
     if (d->rank < 1 || d->rank > 2) return CW_OK;
-    CW_TRY(check_layout(place, d));
+    CW_TRY(check_layout(place, plist, d));
     if (d->rows > INT64_MAX / (int64_t)d->record / 2) return bad(place, NULL, "more bytes than 2^62");
     if (d->chunk_rows) CW_TRY(open_again(place, file, path, d));
     find_direct(file, d);
     return CW_OK;
+}
+
+static cw_code open_checked(const cw_place *place, hid_t file, const char *path, cw_dataset *d) {
+    d->id = H5Dopen2(file, path, H5P_DEFAULT);
+    if (d->id < 0) return failed(place, "open it");
+    hid_t plist = H5Dget_create_plist(d->id);
+    if (plist < 0) return failed(place, "read the layout");
+    cw_code code = check_all(place, file, path, plist, d);
+    H5Pclose(plist);
+    return code;
 }
 
 cw_code cw_dataset_open(cw_env *env, const char *name, hid_t file, const char *path, cw_dataset *out) {

@@ -149,6 +149,34 @@ cw_code cw_h5_resolve(cw_env *env, const char *name, hid_t file, const char *pat
     return CW_OK;
 }
 
+/* One lookup where it is a hard link in the group, which is nearly always. */
+int cw_h5_within(const char *name, hid_t file, hid_t group, const char *folder, const char *relative,
+                 char out[CW_H5_PATH]) {
+    char path[CW_H5_PATH], first[CW_H5_PATH];
+    H5L_info_t info;
+    size_t head = strcspn(relative, "/");
+    int single = relative[head] == '\0' && strcmp(relative, ".") != 0;
+    int length = relative[0] == '/'
+                     ? snprintf(path, sizeof path, "%s", relative)
+                     : snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") ? folder : "", relative);
+    if (length <= 0 || length >= CW_H5_PATH) return 0;
+    if (relative[0] != '/') {
+        memcpy(first, relative, head);
+        first[head] = '\0';
+        if (!head || H5Lget_info(group, first, &info, H5P_DEFAULT) < 0) {
+            H5Eclear2(H5E_DEFAULT);
+            return 0;
+        }
+        if (single && info.type == H5L_TYPE_HARD) {
+            memcpy(out, path, (size_t)length + 1);
+            return 1;
+        }
+    }
+    cw_env aside; /* what is not there, or not to be followed, is no error here */
+    cw_env_init(&aside);
+    return cw_h5_resolve(&aside, name, file, path, out) == CW_OK;
+}
+
 cw_code cw_h5_object(cw_env *env, const char *name, hid_t file, const char *path, hid_t *out) {
     char resolved[CW_H5_PATH], where[CW_ERROR_PLACE], reason[200];
     *out = H5I_INVALID_HID;

@@ -31,11 +31,16 @@ const char *cw_h5_mend(const char *reason);
 cw_code cw_h5_resolve(cw_env *env, const char *name, hid_t file, const char *path,
                       char out[CW_H5_PATH]) CW_CHECKED;
 
+/* The same for `relative` within an open group whose own path (`folder`) has no links: 1 when it is there. */
+int cw_h5_within(const char *name, hid_t file, hid_t group, const char *folder, const char *relative,
+                 char out[CW_H5_PATH]);
+
 /* Opens the object at a path (resolved first). */
 cw_code cw_h5_object(cw_env *env, const char *name, hid_t file, const char *path, hid_t *out) CW_CHECKED;
 
 /* Attributes of an open object: `key`, or `prefix`.`key` where prefix is not NULL. What is absent or of
  * another nature gives NULL and 0. */
+int cw_h5_has_attributes(hid_t object);
 int cw_h5_has(hid_t object, const char *prefix, const char *key);
 cw_code cw_h5_text(cw_arena *arena, hid_t object, const char *prefix, const char *key, char **out) CW_CHECKED;
 cw_code cw_h5_texts(cw_arena *arena, hid_t object, const char *prefix, const char *key,

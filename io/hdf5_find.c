@@ -114,32 +114,40 @@ static cw_code find_one(cw_arena *arena, const char *name, hid_t file, const cha
     return s.found.count ? several(&s, path) : none(&s, path);
 }
 
+/* The links of an open group that one component matches. */
+static cw_code match_links(cw_arena *arena, const char *name, hid_t file, hid_t group, const char *folder,
+                           const char *component, size_t size, cw_texts *to) {
+    char path[CW_H5_PATH], copy[CW_H5_PATH];
+    cw_h5_links links;
+    memcpy(copy, component, size);
+    copy[size] = '\0';
+    if (!cw_pattern_is(copy)) {
+        int there = cw_h5_within(name, file, group, folder, copy, path);
+        return there ? cw_texts_add(arena, to, path, strlen(path)) : CW_OK;
+    }
+    CW_TRY(cw_h5_list(arena, name, group, CW_MAX_PARTS, &links));
+    for (int64_t k = 0; k < links.name.count; k++) {
+        const char *link = links.name.item[k];
+        if (!cw_pattern_match(component, size, link, strlen(link))) continue;
+        int length = snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") ? folder : "", link);
+        if (length > 0 && length < CW_H5_PATH) CW_TRY(cw_texts_add(arena, to, path, (size_t)length));
+    }
+    return CW_OK;
+}
+
 /* One more component of a pattern, below the paths found so far. */
 static cw_code expand(cw_arena *arena, const char *name, hid_t file, const cw_texts *from,
-                      const char *component, size_t size, int last, cw_texts *to) {
+                      const char *component, size_t size, cw_texts *to) {
     for (int64_t i = 0; i < from->count; i++) {
+        char folder[CW_H5_PATH];
         hid_t group;
-        cw_h5_links links;
-        CW_TRY(cw_h5_object(arena->env, name, file, from->item[i], &group));
+        CW_TRY(cw_h5_resolve(arena->env, name, file, from->item[i], folder));
+        CW_TRY(cw_h5_object(arena->env, name, file, folder, &group));
         cw_code code = CW_OK;
         if (H5Iget_type(group) == H5I_GROUP)
-            code = cw_h5_list(arena, name, group, CW_MAX_PARTS, &links);
-        else
-            links = (cw_h5_links){.external = -1};
+            code = match_links(arena, name, file, group, folder, component, size, to);
         H5Oclose(group);
         CW_TRY(code);
-        const char *folder = strcmp(from->item[i], "/") ? from->item[i] : "";
-        for (int64_t k = 0; k < links.name.count; k++) {
-            const char *link = links.name.item[k];
-            char path[CW_H5_PATH];
-            if (!cw_pattern_match(component, size, link, strlen(link))) continue;
-            if (snprintf(path, sizeof path, "%s/%s", folder, link) >= CW_H5_PATH) continue;
-            hid_t object;
-            CW_TRY(cw_h5_object(arena->env, name, file, path, &object));
-            int keep = last || H5Iget_type(object) == H5I_GROUP;
-            H5Oclose(object);
-            if (keep) CW_TRY(cw_texts_add(arena, to, path, strlen(path)));
-        }
     }
     return CW_OK;
 }
@@ -153,7 +161,7 @@ static cw_code find_pattern(cw_arena *arena, const char *name, hid_t file, const
         size_t size = strcspn(at, "/");
         if (!size) break;
         cw_texts next = {0};
-        CW_TRY(expand(arena, name, file, &found, at, size, !at[size + strspn(at + size, "/")], &next));
+        CW_TRY(expand(arena, name, file, &found, at, size, &next));
         found = next;
         at += size;
     }

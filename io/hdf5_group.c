@@ -187,17 +187,13 @@ static int by_order(const void *a, const void *b, void *self) {
 }
 
 static cw_code describe_child(cw_arena *arena, const char *name, hid_t file, int canonical, cw_child *child) {
-    cw_env aside;
-    char resolved[CW_H5_PATH];
-    cw_env_init(&aside);
-    if (cw_h5_resolve(&aside, name, file, child->path, resolved) != CW_OK) return CW_OK; /* dangling */
-    CW_TRY(cw_arena_copy(arena, resolved, &child->path));
     hid_t object;
-    CW_TRY(cw_h5_object(arena->env, name, file, resolved, &object));
+    CW_TRY(cw_h5_object(arena->env, name, file, child->path, &object));
     H5I_type_t what = H5Iget_type(object);
     int kept = !canonical || cw_h5_has(object, NULL, "kind");
     char *encoding = NULL;
-    cw_code code = cw_h5_text(arena, object, NULL, "encoding-type", &encoding);
+    cw_code code = CW_OK;
+    if (what == H5I_GROUP) code = cw_h5_text(arena, object, NULL, "encoding-type", &encoding);
     if (code == CW_OK && canonical && kept) code = canonical_child(arena, object, child);
     H5Oclose(object);
     if (code != CW_OK || !kept) return code;
@@ -206,34 +202,43 @@ static cw_code describe_child(cw_arena *arena, const char *name, hid_t file, int
     return what == H5I_DATASET ? describe_dataset(arena, name, file, child) : CW_OK;
 }
 
-cw_code cw_h5_children(cw_arena *arena, const char *name, hid_t file, const char *path, int32_t *count,
-                       cw_child **out) {
-    hid_t group;
+static cw_code refuse_external(cw_env *env, const char *name, const char *path, const cw_h5_links *links) {
+    if (links->external < 0) return CW_OK;
+    return cw_fail(env, CW_BAD_DATA, name, "copy the data into this file (h5copy, h5repack)",
+                   "the link '%s' in %s leaves the file, which is not followed",
+                   links->name.item[links->external], path);
+}
+
+/* All children of an open group. Links that lead nowhere are passed over. */
+static cw_code describe_children(cw_arena *arena, const char *name, hid_t file, const char *path, hid_t group,
+                                 int32_t *count, cw_child **out) {
     cw_h5_links links;
-    CW_TRY(cw_h5_object(arena->env, name, file, path, &group));
     int canonical = cw_h5_has(group, NULL, "causeway_table");
-    cw_code code = cw_h5_list(arena, name, group, 4 * (int64_t)CW_MAX_COLUMNS, &links);
-    H5Oclose(group);
-    if (code == CW_OK && links.external >= 0)
-        code = cw_fail(arena->env, CW_BAD_DATA, name, "copy the data into this file (h5copy, h5repack)",
-                       "the link '%s' in %s leaves the file, which is not followed",
-                       links.name.item[links.external], path);
-    CW_TRY(code);
+    CW_TRY(cw_h5_list(arena, name, group, 4 * (int64_t)CW_MAX_COLUMNS, &links));
+    CW_TRY(refuse_external(arena->env, name, path, &links));
     CW_TRY(cw_arena_take(arena, (size_t)links.name.count, sizeof **out, out));
-    *count = 0;
-    const char *folder = strcmp(path, "/") ? path : "";
     for (int64_t i = 0; i < links.name.count; i++) {
-        const char *link = links.name.item[i];
+        char resolved[CW_H5_PATH];
         cw_child *child = &(*out)[*count];
-        size_t length = strlen(folder) + strlen(link) + 2;
-        if (link[0] == '.' || length >= CW_H5_PATH) continue;
-        CW_TRY(cw_arena_take(arena, length, 1, &child->path));
-        snprintf(child->path, length, "%s/%s", folder, link);
+        if (links.name.item[i][0] == '.') continue;
+        if (!cw_h5_within(name, file, group, path, links.name.item[i], resolved)) continue;
+        CW_TRY(cw_arena_copy(arena, resolved, &child->path));
         child->name = links.name.item[i];
         child->order = CW_MAX_COLUMNS;
         CW_TRY(describe_child(arena, name, file, canonical, child));
         *count += 1;
     }
+    return CW_OK;
+}
+
+cw_code cw_h5_children(cw_arena *arena, const char *name, hid_t file, const char *path, int32_t *count,
+                       cw_child **out) {
+    hid_t group;
+    *count = 0;
+    CW_TRY(cw_h5_object(arena->env, name, file, path, &group));
+    cw_code code = describe_children(arena, name, file, path, group, count, out);
+    H5Oclose(group);
+    CW_TRY(code);
     mark_helpers(*out, *count);
     mark_scales(*out, *count);
     return cw_sort(arena->env, *out, *count, sizeof **out, by_order, NULL);
@@ -251,14 +256,15 @@ static cw_code add_column(cw_h5_part *part, const char *name, const char *path) 
 
 /* AnnData: a group with the datasets codes and categories. */
 static cw_code add_coded(cw_h5_part *part, const char *name, const char *path) {
-    char inner[CW_H5_PATH];
+    char inner[CW_H5_PATH], full[CW_H5_PATH + 16];
     cw_texts labels;
-    if (snprintf(inner, sizeof inner, "%s/codes", path) >= CW_H5_PATH)
-        return cw_h5_part_fail(part, name, NULL, "a path that is too long");
+    snprintf(full, sizeof full, "%s/codes", path);
+    CW_TRY(cw_h5_resolve(part->arena.env, part->name, part->file, full, inner));
     CW_TRY(add_column(part, name, inner));
     cw_field *field = part->fields ? &part->field[part->fields - 1] : NULL;
     if (!field || strcmp(field->name, name) != 0) return CW_OK;
-    snprintf(inner, sizeof inner, "%.*s/categories", CW_H5_PATH - 16, path);
+    snprintf(full, sizeof full, "%s/categories", path);
+    CW_TRY(cw_h5_resolve(part->arena.env, part->name, part->file, full, inner));
     CW_TRY(cw_h5_labels(part, inner, NULL, &labels));
     field->labels = (int32_t)labels.count;
     field->label = labels.item;
@@ -283,16 +289,13 @@ static cw_code open_children(cw_h5_part *part) {
 
 /* A reader knows what it wants and asks for nothing else, if the links are called as the columns are. */
 static cw_code open_wanted(cw_h5_part *part) {
-    const char *folder = strcmp(part->path, "/") ? part->path : "";
     char path[CW_H5_PATH];
-    for (int i = 0; i < part->wants; i++) {
-        int length = snprintf(path, sizeof path, "%s/%s", folder, part->want[i]);
-        int plain = !strchr(part->want[i], '/') && strcmp(part->want[i], ".") && length < CW_H5_PATH;
-        if (!plain || !cw_h5_there(part, path)) return open_children(part);
-    }
+    for (int i = 0; i < part->wants; i++)
+        if (strchr(part->want[i], '/') || !cw_h5_beside(part, part->want[i], path))
+            return open_children(part);
     for (int i = 0; i < part->wants; i++) {
         hid_t object;
-        if (snprintf(path, sizeof path, "%s/%s", folder, part->want[i]) >= CW_H5_PATH) continue;
+        if (!cw_h5_beside(part, part->want[i], path)) continue;
         CW_TRY(cw_h5_object(part->arena.env, part->name, part->file, path, &object));
         int group = H5Iget_type(object) == H5I_GROUP;
         H5Oclose(object);

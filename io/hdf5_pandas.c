@@ -38,22 +38,15 @@ static void set_time(cw_field *field, const char *type) {
         field->kind = CW_TIME;
 }
 
-static cw_code join_path(cw_h5_part *part, const char *group, const char *name, char out[CW_H5_PATH]) {
-    int length = snprintf(out, CW_H5_PATH, "%s/%s", strcmp(group, "/") ? group : "", name);
-    if (length > 0 && length < CW_H5_PATH) return CW_OK;
-    return cw_h5_part_fail(part, NULL, NULL, "a path that is too long");
-}
-
 /* -- fixed format -- */
 
 /* The index becomes a column of its name, or `index`, unless a column has that name. */
-static cw_code add_index(cw_h5_part *part, hid_t group) {
+static cw_code add_index(cw_h5_part *part) {
     char path[CW_H5_PATH], *variety = NULL, *name = NULL, *kind = NULL;
     int32_t index;
     cw_field *field;
-    CW_TRY(cw_h5_text(&part->arena, group, NULL, "axis1_variety", &variety));
-    CW_TRY(join_path(part, part->path, "axis1", path));
-    if (!variety || strcmp(variety, "regular") || !cw_h5_there(part, path)) return CW_OK;
+    CW_TRY(cw_h5_text(&part->arena, part->object, NULL, "axis1_variety", &variety));
+    if (!variety || strcmp(variety, "regular") || !cw_h5_beside(part, "axis1", path)) return CW_OK;
     CW_TRY(cw_h5_part_dataset(part, path, &index));
     hid_t dataset = part->dataset[index].id;
     CW_TRY(cw_h5_text(&part->arena, dataset, NULL, "name", &name));
@@ -92,17 +85,17 @@ static cw_code add_block(cw_h5_part *part, const char *items, const char *values
     return CW_OK;
 }
 
-static cw_code open_fixed(cw_h5_part *part, hid_t group) {
+static cw_code open_fixed(cw_h5_part *part) {
     for (int block = 0; block < CW_MAX_COLUMNS; block++) {
         char name[64], items[CW_H5_PATH], values[CW_H5_PATH];
         snprintf(name, sizeof name, "block%d_items", block);
-        CW_TRY(join_path(part, part->path, name, items));
+        if (!cw_h5_beside(part, name, items)) break;
         snprintf(name, sizeof name, "block%d_values", block);
-        CW_TRY(join_path(part, part->path, name, values));
-        if (!cw_h5_there(part, items)) break;
+        if (!cw_h5_beside(part, name, values))
+            return cw_h5_part_fail(part, NULL, USE_FIXED, "%s is not there", name);
         CW_TRY(add_block(part, items, values));
     }
-    CW_TRY(add_index(part, group));
+    CW_TRY(add_index(part));
     if (part->fields || part->wants >= 0) return CW_OK;
     return cw_h5_part_fail(part, NULL, NULL, "a pandas frame without columns");
 }
@@ -116,7 +109,8 @@ static cw_code member_labels(cw_h5_part *part, hid_t table, const char *member, 
     CW_TRY(cw_h5_text(&part->arena, table, NULL, key, &meta));
     if (!meta || strcmp(meta, "category")) return CW_OK;
     snprintf(key, sizeof key, "meta/%.900s/meta/table", member);
-    CW_TRY(join_path(part, part->path, key, path));
+    if (!cw_h5_beside(part, key, path))
+        return cw_h5_part_fail(part, member, USE_FIXED, "%s is not there", key);
     CW_TRY(cw_h5_labels(part, path, "values", &labels));
     field->labels = (int32_t)labels.count;
     field->label = labels.item;
@@ -159,7 +153,8 @@ static cw_code add_values(cw_h5_part *part, int32_t index, const char *member, h
 static cw_code open_table(cw_h5_part *part) {
     char path[CW_H5_PATH];
     int32_t index;
-    CW_TRY(join_path(part, part->path, "table", path));
+    if (!cw_h5_beside(part, "table", path))
+        return cw_h5_part_fail(part, NULL, USE_FIXED, "'table' is not there");
     CW_TRY(cw_h5_part_dataset(part, path, &index));
     if (part->dataset[index].class != H5T_COMPOUND || part->dataset[index].rank != 1)
         return cw_h5_part_fail(part, NULL, USE_FIXED, "a pandas table that is no list of records");
@@ -180,8 +175,8 @@ static cw_code open_table(cw_h5_part *part) {
     return cw_h5_part_fail(part, NULL, NULL, "a pandas table without columns");
 }
 
-cw_code cw_h5_open_pandas(cw_h5_part *part, hid_t group, const char *type) {
-    if (!strcmp(type, "frame")) return open_fixed(part, group);
+cw_code cw_h5_open_pandas(cw_h5_part *part, const char *type) {
+    if (!strcmp(type, "frame")) return open_fixed(part);
     if (!strcmp(type, "frame_table") || !strcmp(type, "series_table")) return open_table(part);
     return cw_h5_part_fail(part, NULL, USE_FIXED, "a pandas object of type '%s', which is not read", type);
 }

@@ -28,11 +28,17 @@ cw_field *cw_h5_part_find(const cw_h5_part *part, const char *name) {
     return NULL;
 }
 
-int cw_h5_there(cw_h5_part *part, const char *path) {
-    cw_env aside; /* a path that is not there is no error here */
-    char resolved[CW_H5_PATH];
-    cw_env_init(&aside);
-    return cw_h5_resolve(&aside, part->name, part->file, path, resolved) == CW_OK;
+int cw_h5_beside(cw_h5_part *part, const char *relative, char out[CW_H5_PATH]) {
+    if (H5Iget_type(part->object) == H5I_GROUP)
+        return cw_h5_within(part->name, part->file, part->object, part->path, relative, out);
+    char folder[CW_H5_PATH];
+    snprintf(folder, sizeof folder, "%s", part->path);
+    char *slash = strrchr(folder, '/');
+    folder[slash && slash != folder ? slash - folder : 1] = '\0';
+    hid_t group = H5Gopen2(part->file, folder, H5P_DEFAULT);
+    int there = group >= 0 && cw_h5_within(part->name, part->file, group, folder, relative, out);
+    if (group >= 0) H5Gclose(group);
+    return there;
 }
 
 static cw_code grow(cw_env *env, int32_t count, int32_t *room, size_t size, void *list) {
@@ -44,11 +50,9 @@ static cw_code grow(cw_env *env, int32_t count, int32_t *room, size_t size, void
 }
 
 cw_code cw_h5_part_dataset(cw_h5_part *part, const char *path, int32_t *index) {
-    char resolved[CW_H5_PATH];
     cw_env *env = part->arena.env;
-    CW_TRY(cw_h5_resolve(env, part->name, part->file, path, resolved));
     CW_TRY(grow(env, part->datasets, &part->dataset_room, sizeof *part->dataset, &part->dataset));
-    CW_TRY(cw_dataset_open(env, part->name, part->file, resolved, &part->dataset[part->datasets]));
+    CW_TRY(cw_dataset_open(env, part->name, part->file, path, &part->dataset[part->datasets]));
     *index = part->datasets++;
     return CW_OK;
 }
@@ -137,12 +141,9 @@ static void set_labels(cw_field *field, const cw_texts *labels) {
 }
 
 cw_code cw_h5_labels(cw_h5_part *part, const char *path, const char *member, cw_texts *out) {
-    char resolved[CW_H5_PATH];
-    cw_env *env = part->arena.env;
     *out = (cw_texts){0};
     cw_dataset dataset;
-    CW_TRY(cw_h5_resolve(env, part->name, part->file, path, resolved));
-    CW_TRY(cw_dataset_open(env, part->name, part->file, resolved, &dataset));
+    CW_TRY(cw_dataset_open(part->arena.env, part->name, part->file, path, &dataset));
     int index = member ? H5Tget_member_index(dataset.type, member) : -1;
     hid_t type =
         member ? index >= 0 ? H5Tget_member_type(dataset.type, (unsigned)index) : -1 : H5Tcopy(dataset.type);
@@ -161,65 +162,50 @@ cw_code cw_h5_labels(cw_h5_part *part, const char *path, const char *member, cw_
     return code;
 }
 
-/* A path beside the part: absolute, or relative to the group (or to the group of the dataset). */
-static void beside(const cw_h5_part *part, hid_t object, const char *relative, char out[CW_H5_PATH]) {
-    char folder[CW_H5_PATH] = "";
-    snprintf(folder, sizeof folder, "%s", part->path);
-    if (H5Iget_type(object) == H5I_DATASET) {
-        if (H5Iget_name(object, folder, sizeof folder) <= 0) folder[0] = '\0';
-        char *slash = strrchr(folder, '/');
-        if (slash) *slash = '\0';
-    }
-    int length = relative[0] == '/' ? snprintf(out, CW_H5_PATH, "%s", relative)
-                                    : snprintf(out, CW_H5_PATH, "%s/%s", folder, relative);
-    if (length < 0 || length >= CW_H5_PATH) out[0] = '\0';
+/* The form'th way of calling a dataset that stands beside its column and holds its labels. */
+static int labels_name(const char *column, int form, char out[CW_H5_PATH]) {
+    int length = form == 0   ? snprintf(out, CW_H5_PATH, "%s_categories", column)
+                 : form == 1 ? snprintf(out, CW_H5_PATH, "%s.categories", column)
+                 : form == 2 ? snprintf(out, CW_H5_PATH, "categories/%s", column)
+                             : snprintf(out, CW_H5_PATH, "__categories/%s", column);
+    return length > 0 && length < CW_H5_PATH;
 }
 
 static cw_code read_labels(cw_h5_part *part, hid_t object, const char *prefix, cw_field *field) {
-    cw_texts labels;
+    cw_texts labels = {0};
     char path[CW_H5_PATH], relative[CW_H5_PATH];
-    CW_TRY(cw_h5_texts(&part->arena, object, prefix, "categories", &labels));
-    if (labels.count > 1) {
-        set_labels(field, &labels);
-        return CW_OK;
-    }
-    if (labels.count == 1) { /* one label, or where they are */
-        beside(part, object, labels.item[0], path);
-        if (path[0] && labels.item[0][0] && cw_h5_there(part, path))
+    if (object >= 0) CW_TRY(cw_h5_texts(&part->arena, object, prefix, "categories", &labels));
+    if (labels.count == 1 && labels.item[0][0] && cw_h5_beside(part, labels.item[0], path))
+        CW_TRY(cw_h5_labels(part, path, NULL, &labels)); /* not one label, but where they are */
+    for (int form = 0; !labels.count && form < 4; form++)
+        if (labels_name(field->name, form, relative) && cw_h5_beside(part, relative, path))
             CW_TRY(cw_h5_labels(part, path, NULL, &labels));
-        set_labels(field, &labels);
-        return CW_OK;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        int length = i == 0   ? snprintf(relative, sizeof relative, "%s_categories", field->name)
-                     : i == 1 ? snprintf(relative, sizeof relative, "%s.categories", field->name)
-                     : i == 2 ? snprintf(relative, sizeof relative, "categories/%s", field->name)
-                              : snprintf(relative, sizeof relative, "__categories/%s", field->name);
-        if (length < 0 || length >= CW_H5_PATH) continue;
-        beside(part, object, relative, path);
-        if (!path[0] || !cw_h5_there(part, path)) continue;
-        CW_TRY(cw_h5_labels(part, path, NULL, &labels));
-        set_labels(field, &labels);
-        return CW_OK;
-    }
+    if (labels.count) set_labels(field, &labels);
+    return CW_OK;
+}
+
+static cw_code numeric_attributes(cw_h5_part *part, hid_t object, const char *prefix, cw_field *field) {
+    cw_arena *arena = &part->arena;
+    CW_TRY(read_missing(arena, object, prefix, field));
+    CW_TRY(first_number(arena, object, prefix, "scale", "scale_factor", &field->scale));
+    CW_TRY(first_number(arena, object, prefix, "offset", "add_offset", &field->add));
+    if ((field->scale != 1 || field->add != 0) && field->kind == CW_INTEGER) field->kind = CW_REAL;
+    if (field->unit && strstr(field->unit, " since ")) field->kind = CW_TIME;
     return CW_OK;
 }
 
 cw_code cw_h5_field_attributes(cw_h5_part *part, hid_t object, const char *prefix, cw_field *field) {
     cw_arena *arena = &part->arena;
     char *word = NULL;
-    CW_TRY(first_text(arena, object, prefix, "description", "long_name", &field->description));
-    CW_TRY(first_text(arena, object, prefix, "unit", "units", &field->unit));
-    int numeric = field->stored.storage != CW_S_TEXT;
-    if (numeric) {
-        CW_TRY(read_missing(arena, object, prefix, field));
-        CW_TRY(first_number(arena, object, prefix, "scale", "scale_factor", &field->scale));
-        CW_TRY(first_number(arena, object, prefix, "offset", "add_offset", &field->add));
-        if ((field->scale != 1 || field->add != 0) && field->kind == CW_INTEGER) field->kind = CW_REAL;
-        if (field->unit && strstr(field->unit, " since ")) field->kind = CW_TIME;
-        if (!cw_stored_is_float(&field->stored)) CW_TRY(read_labels(part, object, prefix, field));
+    int any = cw_h5_has_attributes(object), numeric = field->stored.storage != CW_S_TEXT;
+    if (any) {
+        CW_TRY(first_text(arena, object, prefix, "description", "long_name", &field->description));
+        CW_TRY(first_text(arena, object, prefix, "unit", "units", &field->unit));
+        if (numeric) CW_TRY(numeric_attributes(part, object, prefix, field));
     }
-    CW_TRY(cw_h5_text(arena, object, prefix, "kind", &word));
+    if (numeric && !cw_stored_is_float(&field->stored))
+        CW_TRY(read_labels(part, any ? object : H5I_INVALID_HID, prefix, field));
+    if (any) CW_TRY(cw_h5_text(arena, object, prefix, "kind", &word));
     if (word && field->stored.element != CW_E_NONE) set_kind(field, word);
     return CW_OK;
 }
@@ -246,35 +232,35 @@ static cw_code check_rows(cw_h5_part *part) {
     return CW_OK;
 }
 
-static cw_code open_dataset_part(cw_h5_part *part, hid_t object) {
-    hid_t type = H5Dget_type(object);
+static cw_code open_dataset_part(cw_h5_part *part) {
+    hid_t type = H5Dget_type(part->object);
     H5T_class_t class = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
     if (type >= 0) H5Tclose(type);
     if (class == H5T_COMPOUND) return cw_h5_open_compound(part, part->path);
     return cw_h5_open_matrix(part, part->path);
 }
 
-static cw_code open_object(cw_h5_part *part, hid_t object) {
-    H5I_type_t what = H5Iget_type(object);
+static cw_code open_object(cw_h5_part *part) {
+    H5I_type_t what = H5Iget_type(part->object);
     char *pandas = NULL;
-    if (what == H5I_DATASET) return open_dataset_part(part, object);
+    if (what == H5I_DATASET) return open_dataset_part(part);
     if (what != H5I_GROUP)
         return cw_h5_part_fail(part, NULL, "give data.path", "is neither group nor dataset");
-    CW_TRY(cw_h5_text(&part->arena, object, NULL, "pandas_type", &pandas));
-    if (pandas && strcmp(pandas, "series") != 0) return cw_h5_open_pandas(part, object, pandas);
+    CW_TRY(cw_h5_text(&part->arena, part->object, NULL, "pandas_type", &pandas));
+    if (pandas && strcmp(pandas, "series") != 0) return cw_h5_open_pandas(part, pandas);
     return cw_h5_open_group(part);
 }
 
 cw_code cw_h5_part_open(cw_env *env, const char *name, hid_t file, const char *path, int wants,
                         const char *const *want, cw_h5_part *out) {
-    *out = (cw_h5_part){.name = name, .file = file, .wants = wants, .want = want};
+    *out = (cw_h5_part){.name = name, .file = file, .object = -1, .wants = wants, .want = want};
     cw_arena_init(&out->arena, env);
-    hid_t object = -1;
     cw_code code = cw_h5_resolve(env, name, file, path, out->path);
-    if (code == CW_OK) code = cw_h5_object(env, name, file, out->path, &object);
-    if (code == CW_OK) code = open_object(out, object);
+    if (code == CW_OK) code = cw_h5_object(env, name, file, out->path, &out->object);
+    if (code == CW_OK) code = open_object(out);
     if (code == CW_OK) code = check_rows(out);
-    if (object >= 0) H5Oclose(object);
+    if (out->object >= 0) H5Oclose(out->object);
+    out->object = H5I_INVALID_HID;
     if (code != CW_OK) cw_h5_part_close(out);
     return code;
 }

@@ -36,6 +36,7 @@ typedef struct cw_h5_part {
     const char *name; /* of the file; borrowed */
     hid_t file;       /* borrowed */
     char path[CW_H5_PATH];
+    hid_t object; /* at the path, while the part is being opened */
     int64_t rows;
     int32_t datasets, dataset_room, fields, field_room;
     cw_dataset *dataset;
@@ -82,7 +83,7 @@ cw_code cw_h5_children(cw_arena *arena, const char *name, hid_t file, const char
 cw_code cw_h5_part_fail(cw_h5_part *part, const char *column, const char *mend, const char *format, ...)
     CW_PRINTF(4, 5);
 int cw_h5_part_wants(const cw_h5_part *part, const char *name);
-/* Opens a dataset into the part; all must have the same rows. */
+/* Opens a dataset at a resolved path into the part; all must have the same rows. */
 cw_code cw_h5_part_dataset(cw_h5_part *part, const char *path, int32_t *index) CW_CHECKED;
 /* Adds a column (unless it is not wanted: *out is NULL). The type is borrowed. */
 cw_code cw_h5_part_field(cw_h5_part *part, const char *name, int32_t dataset, hid_t type, size_t offset,
@@ -90,16 +91,16 @@ cw_code cw_h5_part_field(cw_h5_part *part, const char *name, int32_t dataset, hi
 /* Reads a column's attributes from `object` into it. */
 cw_code cw_h5_field_attributes(cw_h5_part *part, hid_t object, const char *prefix,
                                cw_field *field) CW_CHECKED;
-/* The labels in the dataset at `path` (a member of a compound where `member` is not NULL). */
+/* The labels in the dataset at a resolved path (a member of a compound where `member` is not NULL). */
 cw_code cw_h5_labels(cw_h5_part *part, const char *path, const char *member, cw_texts *out) CW_CHECKED;
-/* 1 when the path exists (soft links followed). */
-int cw_h5_there(cw_h5_part *part, const char *path);
+/* 1 when `relative` is in the part's group (beside its dataset); `out` is its resolved path. */
+int cw_h5_beside(cw_h5_part *part, const char *relative, char out[CW_H5_PATH]);
 
 cw_code cw_h5_open_group(cw_h5_part *part) CW_CHECKED;
 cw_code cw_h5_open_compound(cw_h5_part *part, const char *path) CW_CHECKED;
 cw_code cw_h5_open_matrix(cw_h5_part *part, const char *path) CW_CHECKED;
 /* `type` is the group's attribute pandas_type. */
-cw_code cw_h5_open_pandas(cw_h5_part *part, hid_t group, const char *type) CW_CHECKED;
+cw_code cw_h5_open_pandas(cw_h5_part *part, const char *type) CW_CHECKED;
 
 /* Names for the columns of a 2-D dataset; none: count 0. Borrows the open dataset. */
 cw_code cw_h5_matrix_names(cw_arena *arena, const char *name, hid_t file, const char *path,
