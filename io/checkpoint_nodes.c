@@ -1,17 +1,21 @@
 /* /pass/<name>/<first block>_<level>/<accumulator>/<member>, and /pass/<name>/nodes, the list of nodes in
  * order (first block, level). Object times are off, so equal contents give equal bytes. */
+#include <errno.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "checkpoint_driver.h"
 #include "checkpoint_file.h"
 
 enum { CW_LINK_BYTES = 1024, CW_COMPACT_BYTES = 8192 };
 
-static cw_code cannot_write(cw_env *env, const char *file) {
+static cw_code cannot_write(cw_env *env, const char *file, int number) {
     return cw_fail(env, CW_CANNOT_WRITE, file, "make room in the output folder, then run again to go on",
-                   "cannot write the checkpoint");
+                   "cannot write the checkpoint: %s", number ? strerror(number) : "HDF5 refused");
 }
 
 static cw_code cannot_read(cw_env *env, const char *file) {
@@ -163,7 +167,8 @@ static int put_node(hid_t pass, const cw_saved *saved, const cw_node *node, char
     return bad ? -1 : 0;
 }
 
-static int put_pass(hid_t passes, const cw_saved *saved, char *const *fresh, int64_t (*list)[2]) {
+static int put_pass(hid_t passes, const cw_sink *sink, const cw_saved *saved, char *const *fresh,
+                    int64_t (*list)[2]) {
     char link[CW_LINK_BYTES];
     link_name(saved->name, link);
     hid_t pass = make_group(passes, link);
@@ -175,7 +180,7 @@ static int put_pass(hid_t passes, const cw_saved *saved, char *const *fresh, int
     const hsize_t size[2] = {(hsize_t)saved->nodes, 2};
     int bad = put_attribute(pass, "blocks", H5T_NATIVE_INT64, &saved->blocks) < 0 ||
               put_array(pass, "nodes", H5T_NATIVE_INT64, 2, size, 16 * (size_t)saved->nodes, list) < 0;
-    for (int64_t n = 0; n < saved->nodes && !bad; n++)
+    for (int64_t n = 0; n < saved->nodes && !bad && sink->number == 0; n++)
         bad = put_node(pass, saved, &saved->node[n], fresh) < 0;
     H5Gclose(pass);
     return bad ? -1 : 0;
@@ -209,8 +214,8 @@ static int copy_passes(hid_t passes, const char *earlier, const char *except) {
     return bad ? -1 : 0;
 }
 
-static int put_file(hid_t file, const cw_seal *seal, const char *earlier, const cw_saved *saved,
-                    char *const *fresh, int64_t (*list)[2]) {
+static int put_file(hid_t file, const cw_sink *sink, const cw_seal *seal, const char *earlier,
+                    const cw_saved *saved, char *const *fresh, int64_t (*list)[2]) {
     const int64_t version = seal->version;
     if (put_attribute(file, "causeway_checkpoint", H5T_NATIVE_INT64, &version) < 0) return -1;
     if (put_attribute(file, "job_digest", H5T_NATIVE_UINT64, &seal->job) < 0) return -1;
@@ -218,23 +223,39 @@ static int put_file(hid_t file, const cw_seal *seal, const char *earlier, const 
     hid_t passes = make_group(file, "pass");
     if (passes < 0) return -1;
     int bad = (earlier && copy_passes(passes, earlier, saved->name) < 0) ||
-              put_pass(passes, saved, fresh, list) < 0;
+              put_pass(passes, sink, saved, fresh, list) < 0;
     H5Gclose(passes);
     return bad ? -1 : 0;
 }
 
-static int write_file(const char *name, const cw_seal *seal, const char *earlier, const cw_saved *saved,
-                      char *const *fresh, int64_t (*list)[2]) {
-    hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = file_access();
+/* Writes through the sink; the errno of a failed write ends in sink->number. */
+static int write_file(const char *name, cw_sink *sink, const cw_seal *seal, const char *earlier,
+                      const cw_saved *saved, char *const *fresh, int64_t (*list)[2]) {
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = file_access(), driver = cw_sink_use(access, sink);
     H5Pset_userblock(creation, CW_SEAL_BYTES);
     H5Pset_obj_track_times(creation, 0);
-    hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    hid_t file = driver < 0 ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
-    if (file < 0) return -1;
-    int bad = put_file(file, seal, earlier, saved, fresh, list) < 0;
-    if (H5Fclose(file) < 0) bad = 1;
-    return bad ? -1 : 0;
+    int bad = file < 0;
+    if (file >= 0) {
+        bad = put_file(file, sink, seal, earlier, saved, fresh, list) < 0;
+        if (H5Fclose(file) < 0) bad = 1;
+    }
+    if (driver >= 0) H5FDunregister(driver);
+    return bad || sink->number != 0 ? -1 : 0;
+}
+
+static cw_code open_and_write(cw_env *env, const char *name, const cw_seal *seal, const char *earlier,
+                              const cw_saved *saved, char *const *fresh, int64_t (*list)[2]) {
+    cw_sink sink = {open(name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666), 0};
+    if (sink.descriptor < 0) return cannot_write(env, name, errno);
+    cw_quiet quiet;
+    hush(&quiet);
+    int bad = write_file(name, &sink, seal, earlier, saved, fresh, list) < 0;
+    unhush(&quiet);
+    if (close(sink.descriptor) != 0 && sink.number == 0) sink.number = errno;
+    return bad || sink.number != 0 ? cannot_write(env, name, sink.number) : CW_OK;
 }
 
 static void free_states(cw_env *env, int32_t count, char ***state) {
@@ -262,12 +283,7 @@ cw_code cw_nodes_write(cw_env *env, const char *file, const cw_seal *seal, const
     int64_t(*list)[2] = NULL;
     cw_code code = make_states(env, saved, &fresh);
     if (code == CW_OK) code = cw_alloc(env, (size_t)saved->nodes, sizeof *list, &list);
-    if (code == CW_OK) {
-        cw_quiet quiet;
-        hush(&quiet);
-        if (write_file(file, seal, earlier, saved, fresh, list) < 0) code = cannot_write(env, file);
-        unhush(&quiet);
-    }
+    if (code == CW_OK) code = open_and_write(env, file, seal, earlier, saved, fresh, list);
     cw_free(env, &list);
     free_states(env, saved->count, &fresh);
     return code;
