@@ -6,12 +6,15 @@
 
 enum { PIECE_BYTES = 256 * 1024, DIRECT = 1 << 20 };
 
-int64_t cw_ordered_bits(double value) {
-    int64_t bits;
+int64_t cw_real_key(double value) {
+    int64_t bits, magnitude;
     if (value != value) return CW_KEY_MISSING;
-    if (value == 0) value = 0; /* -0 is 0 */
+    if (fabs(value) < 0x1p52 && value == floor(value)) return (int64_t)value;
     memcpy(&bits, &value, sizeof bits);
-    return bits < 0 ? bits ^ INT64_MAX : bits;
+    magnitude = bits & INT64_MAX;
+    /* the ordered bits of subnormals are small integers: they go where only NaNs would be */
+    if (magnitude < (int64_t)1 << 52) magnitude += (int64_t)0x7ff << 52;
+    return bits < 0 ? ~magnitude : magnitude;
 }
 
 /* -- opening -- */
@@ -232,7 +235,7 @@ static cw_code take_keys(cw_run *r, int64_t *to) {
             one.from = r->from + (size_t)done * r->stride;
             one.n = r->n - done < 512 ? r->n - done : 512;
             take_reals(&one, piece);
-            for (int64_t i = 0; i < one.n; i++) to[done + i] = cw_ordered_bits(piece[i]);
+            for (int64_t i = 0; i < one.n; i++) to[done + i] = cw_real_key(piece[i]);
         }
         return CW_OK;
     }

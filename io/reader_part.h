@@ -49,7 +49,9 @@ cw_code cw_reader_part_read(cw_env *env, const cw_table *table, cw_reader_part *
                             const cw_want *want, int64_t first, int64_t n, int64_t at,
                             cw_scratch *scratch) CW_CHECKED;
 
-/* Doubles in the order of their values as integers. NaN is CW_KEY_MISSING. */
-int64_t cw_ordered_bits(double value);
+/* A double as an exact key: whole numbers below 2^52 are themselves, so that a code is the same key whether a
+ * file stores it as an integer or as a double; others are their bits, clear of those. NaN is CW_KEY_MISSING.
+ */
+int64_t cw_real_key(double value);
 
 #endif

@@ -94,11 +94,11 @@ int32_t cw_table_find(const cw_table *table, const char *name, const char **near
 cw_code cw_table_needs_import(cw_env *env, const cw_table_spec *spec, int *needed) CW_CHECKED;
 
 /* A reader of chosen columns. Reals come as doubles (missing codes and NaN as NaN, scaled; a category as its
- * code); keys as exact integers: integer kinds their value, categories and text their code, times and reals
- * (only if one of the parts stores floats) the ordered bits of the double; missing as CW_KEY_MISSING. Texts
- * must have been encoded. A value that is not what its column says (a code without label, 1.5 in an integer
- * column that is a key) fails the read with CW_BAD_DATA naming file, column and row. The table is borrowed.
- * Not collective. */
+ * code); keys as exact integers: integer kinds their value, categories and text their code, reals and times
+ * that are stored as floats their value where it is whole and below 2^52, else their bits; missing as
+ * CW_KEY_MISSING. Texts must have been encoded. A value that is not what its column says (a code without
+ * label, 1.5 in an integer column that is a key) fails the read with CW_BAD_DATA naming file, column and row.
+ * The table is borrowed. Not collective. */
 typedef struct cw_reader cw_reader;
 cw_code cw_reader_open(cw_env *env, const cw_table *table, int32_t reals, const int32_t *real, int32_t keys,
                        const int32_t *key, cw_reader **out) CW_CHECKED;
