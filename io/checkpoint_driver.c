@@ -10,10 +10,19 @@
 #include <H5FDdevelop.h>
 #endif
 
+/* Structure (not data) written after the first failure: the library may ask for it again until it closes. */
+typedef struct cw_kept {
+    struct cw_kept *later;
+    haddr_t address;
+    size_t size;
+    char bytes[];
+} cw_kept;
+
 typedef struct cw_sink_file {
     H5FD_t public_part; /* HDF5's; must come first */
     cw_sink *sink;
     haddr_t end_allocated, end_written;
+    cw_kept *kept, *latest; /* in order of writing */
 } cw_sink_file;
 
 static H5FD_t *sink_open(const char *name, unsigned flags, hid_t access, haddr_t most) {
@@ -26,6 +35,12 @@ static H5FD_t *sink_open(const char *name, unsigned flags, hid_t access, haddr_t
 }
 
 static herr_t sink_close(H5FD_t *file) {
+    cw_kept *kept = ((cw_sink_file *)file)->kept;
+    while (kept) {
+        cw_kept *later = kept->later;
+        free(kept);
+        kept = later;
+    }
     free(file);
     return 0;
 }
@@ -53,39 +68,59 @@ static haddr_t sink_written(const H5FD_t *file, H5FD_mem_t type) {
     return ((const cw_sink_file *)file)->end_written;
 }
 
+static void keep(cw_sink_file *file, haddr_t address, size_t size, const void *data) {
+    cw_kept *kept = malloc(sizeof *kept + size);
+    if (!kept) return;
+    *kept = (cw_kept){.address = address, .size = size};
+    memcpy(kept->bytes, data, size);
+    if (file->latest)
+        file->latest->later = kept;
+    else
+        file->kept = kept;
+    file->latest = kept;
+}
+
+/* Lays what was kept over what was read. */
+static void recall(const cw_kept *kept, haddr_t address, size_t size, char *data) {
+    for (; kept; kept = kept->later) {
+        haddr_t low = kept->address > address ? kept->address : address;
+        haddr_t end = kept->address + kept->size;
+        if (end > address + size) end = address + size;
+        if (low < end)
+            memcpy(data + (low - address), kept->bytes + (low - kept->address), (size_t)(end - low));
+    }
+}
+
 /* What is not in the file reads as zeros. */
 static herr_t sink_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                         void *data) {
     (void)type, (void)transfer;
-    const cw_sink *sink = ((const cw_sink_file *)file)->sink;
-    char *to = data;
-    while (size > 0) {
-        ssize_t got = pread(sink->descriptor, to, size, (off_t)address);
+    const cw_sink_file *own = (const cw_sink_file *)file;
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(own->sink->descriptor, (char *)data + done, size - done, (off_t)(address + done));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) break;
-        to += got;
-        size -= (size_t)got;
-        address += (haddr_t)got;
+        done += (size_t)got;
     }
-    if (size > 0) memset(to, 0, size);
+    memset((char *)data + done, 0, size - done);
+    recall(own->kept, address, size, data);
     return 0;
 }
 
 static herr_t sink_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                          const void *data) {
-    (void)type, (void)transfer;
+    (void)transfer;
     cw_sink_file *own = (cw_sink_file *)file;
-    const char *from = data;
-    while (size > 0 && own->sink->number == 0) {
-        ssize_t put = pwrite(own->sink->descriptor, from, size, (off_t)address);
+    size_t done = 0;
+    while (done < size && own->sink->number == 0) {
+        ssize_t put =
+            pwrite(own->sink->descriptor, (const char *)data + done, size - done, (off_t)(address + done));
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) own->sink->number = errno;
-        if (put == 0) own->sink->number = ENOSPC;
-        if (put <= 0) break;
-        from += put;
-        size -= (size_t)put;
-        address += (haddr_t)put;
+        if (put <= 0) own->sink->number = put < 0 ? errno : ENOSPC;
+        if (put > 0) done += (size_t)put;
     }
+    if (done < size && type != H5FD_MEM_DRAW) keep(own, address, size, data);
     if (address + size > own->end_written) own->end_written = address + size;
     return 0;
 }
@@ -123,21 +158,10 @@ static const H5FD_class_t sink_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-/* After a failed write only the cache knows the file's structure, so nothing may leave it before the end. */
-static int keep_structure(hid_t access) {
-    H5AC_cache_config_t config = {.version = H5AC__CURR_CACHE_CONFIG_VERSION};
-    if (H5Pget_mdc_config(access, &config) < 0) return -1;
-    config.evictions_enabled = 0;
-    config.incr_mode = H5C_incr__off;
-    config.flash_incr_mode = H5C_flash_incr__off;
-    config.decr_mode = H5C_decr__off;
-    return H5Pset_mdc_config(access, &config) < 0 ? -1 : 0;
-}
-
 hid_t cw_sink_use(hid_t access, cw_sink *sink) {
     hid_t driver = H5FDregister(&sink_class);
     if (driver < 0) return -1;
-    if (H5Pset_driver(access, driver, &sink) >= 0 && keep_structure(access) == 0) return driver;
+    if (H5Pset_driver(access, driver, &sink) >= 0) return driver;
     H5FDunregister(driver);
     return -1;
 }
