@@ -68,10 +68,12 @@ static cw_code sniff(cw_env *env, cw_bytes *bytes, cw_csv_file *file, cw_head *h
             return bad(env, file, "convert it with iconv -f UTF-16 -t UTF-8", "this is UTF-16 text");
         head->start = header_start(head);
         int64_t most = 0;
+        int open = 0; /* with some delimiter, the header does not end here: a quote is open */
         for (size_t i = 0; i < sizeof candidates && head->start < head->length; i++) {
             const char *behind;
             int64_t fields =
                 fields_of(head->text + head->start, head->text + head->length, candidates[i], &behind);
+            open |= fields == 0;
             if (fields <= most) continue;
             most = fields;
             file->delimiter = candidates[i];
@@ -81,7 +83,7 @@ static cw_code sniff(cw_env *env, cw_bytes *bytes, cw_csv_file *file, cw_head *h
             return cw_fail(env, CW_BAD_DATA, file->name, "split the table",
                            "%lld columns; at most %d are allowed", (long long)most, CW_MAX_COLUMNS);
         file->columns = (int32_t)most;
-        if (most > 0) return CW_OK;
+        if (most > 1 || (most == 1 && !open)) return CW_OK;
         if (head->ended)
             return bad(env, file, "the first line names the columns",
                        head->start < head->length ? "a quote in the header is not closed"

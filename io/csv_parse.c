@@ -69,16 +69,16 @@ static cw_code refill(cw_reading *reading) {
     return CW_OK;
 }
 
-static cw_code ragged(cw_reading *reading, const char *p) {
-    int64_t fields = 1;
-    const cw_csv_file *file = reading->parse->file;
-    for (cw_csv_field field;; fields++, p = field.stop + 1) {
-        cw_csv_take(p, reading->buffer + reading->whole, file->delimiter, NULL, &field);
-        if (!field.stop || field.bad || *field.stop != file->delimiter) break;
-    }
+/* `fields` are the record's; those beyond the last column are not counted, because they may not be at hand.
+ */
+static cw_code ragged(cw_reading *reading, int32_t fields) {
     char what[128];
-    snprintf(what, sizeof what, "%lld field%s where the header names %d", (long long)fields,
-             fields == 1 ? "" : "s", file->columns);
+    int32_t columns = reading->parse->file->columns;
+    if (fields > columns)
+        snprintf(what, sizeof what, "more fields than the %d that the header names", columns);
+    else
+        snprintf(what, sizeof what, "%d field%s where the header names %d", fields, fields == 1 ? "" : "s",
+                 columns);
     return bad_record(reading, "mend the record; quote fields that hold the delimiter", what);
 }
 
@@ -96,10 +96,7 @@ static cw_code slow_field(cw_reading *reading, const char *p, int32_t c, int64_t
     if (field.bad)
         return bad_record(reading, "write a quote inside quotes twice", "text behind a closing quote");
     int ends = *field.stop != parse->file->delimiter;
-    if (ends != last) {
-        *next = p;
-        return ragged(reading, reading->buffer + reading->at);
-    }
+    if (ends != last) return ragged(reading, last ? c + 2 : c + 1);
     if (field.length > CW_CSV_FIELD) {
         char what[96];
         snprintf(what, sizeof what, "field %d has more than 1 MiB", c + 1);
@@ -255,7 +252,8 @@ static cw_code read_range(cw_reading *reading) {
         CW_TRY(take_records(reading, &done));
         if (done || (reading->ended && reading->at >= reading->length)) break;
         if (parse->end >= 0 && reading->base + (int64_t)reading->at >= parse->end) break;
-        if (reading->ended) return bad_record(reading, "close it", "a quote is not closed");
+        if (reading->ended && reading->length - reading->at <= CW_CSV_RECORD)
+            return bad_record(reading, "close it", "a quote is not closed");
         CW_TRY(refill(reading));
     }
     return flush(reading);

@@ -113,7 +113,7 @@ static cw_code scan_pieces(cw_env *env, const cw_csv_file *file, int64_t begin, 
     while (window->held > 0 && (end < 0 || at < end)) {
         size_t n = window->held < piece ? window->held : piece;
         if (end >= 0 && (int64_t)n > end - at) n = (size_t)(end - at);
-        if (window->held == n) window->x[n] = '\0';
+        if (window->held == n) window->x[n] = '\n'; /* the last line may lack it */
         out->lines += count_lines(window->x, n);
         for (int32_t t = 0; t < threads; t++)
             if (thread[t].same < 0) follow(window->x, n, file->delimiter, &thread[t]);
