@@ -134,6 +134,8 @@ static cw_code make(cw_canonical *table, hid_t group, const char *const *name) {
 }
 
 cw_code cw_canonical_make(cw_canonical *table, const char *const *name) {
+    /* A file that cannot be closed because the disk is full must not take the process down at its end. */
+    (void)H5dont_atexit();
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     errno = 0;
     (void)unlink(table->file); /* never into an old file, whose bytes would show through */

@@ -122,7 +122,7 @@ static inline const char *fast_field(const cw_lane *lane, const char *p, char de
         int64_t number = 0;
         while (cw_is_digit(*q) && q - digit < 18) number = 10 * number + (*q++ - '0');
         *value = negative ? -number : number;
-        return q > digit ? q : NULL;
+        return q > digit && !lane->watch ? q : NULL;
     }
     if (lane->kind == CW_LANE_REAL) {
         cw_decimal decimal;

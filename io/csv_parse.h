@@ -46,7 +46,9 @@ typedef struct cw_lane {
     const char *name;
     int forced; /* the cw_kind that the user stated, or -1 */
     cw_time_unit unit;
-    int watch; /* a real lane that has not met a number with a point yet: it looks closely until it does */
+    /* Everything goes the slow way: a real lane until it meets a number with a point (the first one is
+     * noted), and integers that may only be 0 and 1. */
+    int watch;
     int64_t *value; /* of the batch: integers, codes, the bits of doubles */
     int64_t absent; /* what a missing value is in `value` */
     cw_notes *notes;

@@ -84,20 +84,20 @@ static cw_code write_all(cw_env *env, const char *file, int descriptor, const ch
     return CW_OK;
 }
 
-/* fsyncs the folder that holds `file`, so that a rename survives a power cut. Some network file systems
- * cannot fsync a folder; the rename itself is then all there is. */
-static cw_code sync_folder(cw_env *env, const char *file) {
-    char *folder = NULL;
+/* The folder that holds a file. */
+static cw_code folder_of(cw_env *env, const char *file, char **folder) {
     const char *slash = strrchr(file, '/');
-    if (!slash) CW_TRY(cw_strdup(env, ".", &folder));
-    if (slash) CW_TRY(cw_strndup(env, file, slash == file ? 1 : (size_t)(slash - file), &folder));
+    if (!slash) return cw_strdup(env, ".", folder);
+    return cw_strndup(env, file, slash == file ? 1 : (size_t)(slash - file), folder);
+}
+
+/* fsyncs a folder, so that a rename in it survives a power cut. Some network file systems cannot fsync a
+ * folder; the rename itself is then all there is. */
+static void sync_folder(const char *folder) {
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        (void)fsync(descriptor);
-        close(descriptor);
-    }
-    cw_free(env, &folder);
-    return CW_OK;
+    if (descriptor < 0) return;
+    (void)fsync(descriptor);
+    close(descriptor);
 }
 
 cw_code cw_file_temporary(cw_env *env, const char *file, char **out) {
@@ -107,8 +107,13 @@ cw_code cw_file_temporary(cw_env *env, const char *file, char **out) {
 }
 
 cw_code cw_file_install(cw_env *env, const char *temporary, const char *file) {
-    if (rename(temporary, file) != 0) return cannot_write(env, file, "rename into place", errno);
-    return sync_folder(env, file);
+    char *folder = NULL;
+    CW_TRY(folder_of(env, file, &folder));
+    cw_code code = CW_OK;
+    if (rename(temporary, file) != 0) code = cannot_write(env, file, "rename into place", errno);
+    if (code == CW_OK) sync_folder(folder);
+    cw_free(env, &folder);
+    return code;
 }
 
 cw_code cw_file_replace(cw_env *env, const char *file, const void *data, size_t length) {

@@ -109,6 +109,7 @@ static cw_code pass(cw_importer *import, const char *temporary, int *again) {
     CW_TRY(cw_agree(import->context, code));
     CW_TRY(cw_import_merge_labels(import));
     CW_TRY(cw_import_decide(import, again));
+    CW_TRY(cw_import_check(import));
     int64_t wasted = import->wasted;
     CW_TRY(cw_all_max(import->context, &wasted, 1));
     if (wasted && !*again)

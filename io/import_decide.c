@@ -53,12 +53,16 @@ static int64_t floor_days(int64_t seconds) {
     return (seconds - (seconds < 0 ? 86399 : 0)) / 86400;
 }
 
+/* Nanoseconds in 64 bits reach from 1677 to 2262. */
+static int too_wide(const cw_notes *notes) {
+    return notes->unit == CW_NANO && (notes->earliest < -9223372035 || notes->latest > 9223372035);
+}
+
 static cw_choice times(const cw_import_column *column, int forced) {
     const cw_notes *notes = &column->notes;
     cw_choice choice = {CW_LANE_TIME, CW_TIME, CW_S_I64, (cw_time_unit)notes->unit, CW_A_TIME};
     int mixed = notes->zoned && notes->local;
-    int wide = notes->unit == CW_NANO && (notes->earliest < -9223372035 || notes->latest > 9223372035);
-    if (mixed || wide) return labels(column, forced, CW_A_TIME);
+    if ((mixed || too_wide(notes)) && forced < 0) return labels(column, forced, CW_A_TIME);
     if (choice.unit == CW_DAYS)
         choice.storage =
             cw_integer_storage(floor_days(notes->earliest), floor_days(notes->latest), column->missing > 0);
@@ -78,7 +82,9 @@ static cw_choice choose(const cw_import_column *column) {
     if (forced == CW_CATEGORY || forced == CW_TEXT) return labels(column, forced, CW_CLASSES);
     if (forced == CW_REAL) return reals(forced, real);
     if (forced == CW_INTEGER || forced == CW_BINARY) return integers(column, forced);
-    if (!number && !truth && !time && !text && forced < 0)
+    if (forced == CW_TIME)
+        return time ? times(column, forced) : real ? reals(forced, real) : integers(column, forced);
+    if (!number && !truth && !time && !text)
         return (cw_choice){CW_LANE_ANY, CW_REAL, CW_S_F64, CW_DAYS, CW_CLASSES};
     if (text || number + truth + time > 1) return labels(column, forced, odd_one(first));
     if (time) return times(column, forced);
@@ -159,14 +165,38 @@ cw_code cw_import_decide(cw_importer *import, int *changed) {
     for (int32_t c = 0; c < import->columns; c++) {
         cw_import_column *column = &import->column[c];
         if (column->lane.kind == CW_LANE_SKIP) continue;
-        if (column->left_out && column->spec && column->spec->kind >= 0)
-            return cw_fail(import->env, CW_BAD_DATA, column->name, "leave the column out of the file",
-                           "more than %d distinct texts, or more than %d MiB of them", CW_LABELS_MOST,
-                           CW_LABELS_BYTES >> 20);
         cw_choice choice = choose(column);
         *changed |= column->left_out || choice.lane != column->lane.kind ||
                     choice.storage != column->choice.storage || choice.unit != column->choice.unit;
         column->choice = choice;
+    }
+    return CW_OK;
+}
+
+/* What only shows when all rows are known, of a column whose kind the user stated. */
+cw_code cw_import_check(cw_importer *import) {
+    for (int32_t c = 0; c < import->columns; c++) {
+        const cw_import_column *column = &import->column[c];
+        const cw_sight *first = column->notes.first;
+        const char *mend = "mend the values, or leave its kind open";
+        if (!column->spec || column->spec->kind < 0) continue;
+        if (column->left_out)
+            return cw_fail(import->env, CW_BAD_DATA, column->name, "leave the column out of the file",
+                           "more than %d distinct texts, or more than %d MiB of them", CW_LABELS_MOST,
+                           CW_LABELS_BYTES >> 20);
+        if (column->spec->kind != CW_TIME || first[CW_A_TIME].row == INT64_MAX) continue;
+        int64_t number =
+            first[CW_AN_INTEGER].row < first[CW_A_REAL].row ? first[CW_AN_INTEGER].row : first[CW_A_REAL].row;
+        if (number < INT64_MAX)
+            return cw_fail(import->env, CW_BAD_DATA, column->name, mend,
+                           "numbers (row %lld) and dates (row %lld) as times", (long long)number + 1,
+                           (long long)first[CW_A_TIME].row + 1);
+        if (column->notes.zoned && column->notes.local)
+            return cw_fail(import->env, CW_BAD_DATA, column->name, mend,
+                           "times with and without a time zone");
+        if (too_wide(&column->notes))
+            return cw_fail(import->env, CW_BAD_DATA, column->name, mend,
+                           "times to the nanosecond outside the years 1678 to 2261");
     }
     return CW_OK;
 }

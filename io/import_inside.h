@@ -104,6 +104,8 @@ void cw_lane_store(const int64_t *value, int32_t rows, cw_storage storage, void 
 /* Collective. Notes and missing counts of all ranks; then decides: `changed` says that some column is not
  * what its lane expected. */
 cw_code cw_import_decide(cw_importer *import, int *changed) CW_CHECKED;
+/* Not collective, the same on all ranks: what is wrong with columns whose kind the user stated. */
+cw_code cw_import_check(cw_importer *import) CW_CHECKED;
 /* Collective. The sights that decided. */
 cw_code cw_import_sights(cw_importer *import) CW_CHECKED;
 cw_storage cw_integer_storage(int64_t least, int64_t most, int missing);

@@ -15,7 +15,8 @@ void cw_import_lanes(cw_importer *import, int sampling) {
         lane->name = column->name;
         lane->forced = spec && !sampling ? spec->kind : -1;
         lane->unit = column->choice.unit;
-        lane->watch = lane->kind == CW_LANE_REAL && lane->forced < 0;
+        lane->watch = (lane->kind == CW_LANE_REAL && lane->forced < 0) ||
+                      (lane->kind == CW_LANE_INTEGER && lane->forced == CW_BINARY);
         lane->value = import->values + (int64_t)c * (import->batch + 8);
         lane->absent =
             lane->kind == CW_LANE_REAL || lane->kind == CW_LANE_ANY ? cw_double_bits((double)NAN) : INT64_MIN;
