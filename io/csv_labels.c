@@ -55,7 +55,7 @@ static cw_code grow(cw_labels *labels, size_t length) {
         labels->slot = slot;
         labels->slots = slots;
     }
-    if (labels->length + length > labels->room) {
+    if (!labels->text || labels->length + length > labels->room) {
         uint32_t room = 2 * labels->room + (uint32_t)length + 1024;
         CW_TRY(cw_realloc(labels->env, room, 1, &labels->text));
         labels->room = room;
