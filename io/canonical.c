@@ -78,11 +78,15 @@ cw_code cw_canonical_create(cw_context *context, const char *file, int64_t rows,
     cw_env *env = cw_context_env(context);
     cw_canonical *table = NULL;
     *out = NULL;
-    CW_TRY(cw_agree(context, cw_alloc_zero(env, 1, sizeof *table, &table)));
+    cw_code code = cw_agree(context, cw_alloc_zero(env, 1, sizeof *table, &table));
+    if (code != CW_OK) {
+        cw_free(env, &table);
+        return code;
+    }
     *table = (cw_canonical){.context = context, .rows = rows, .first = first, .mine = mine};
     table->columns = columns;
     table->descriptor = -1;
-    cw_code code = cw_strdup(env, file, &table->file);
+    code = cw_strdup(env, file, &table->file);
     if (code == CW_OK) code = prepare(table, storage, name);
     code = cw_agree(context, code);
     if (code == CW_OK) code = share(table);

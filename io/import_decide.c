@@ -205,9 +205,9 @@ enum { SIGHT_WORDS = 2 + CW_SIGHT_TEXT / 8 };
 
 cw_code cw_import_sights(cw_importer *import) {
     int64_t *word = NULL;
-    CW_TRY(cw_agree(import->context,
-                    cw_alloc(import->env, (size_t)import->columns, SIGHT_WORDS * sizeof *word, &word)));
-    for (int32_t c = 0; c < import->columns; c++) {
+    cw_code code = cw_alloc(import->env, (size_t)import->columns, SIGHT_WORDS * sizeof *word, &word);
+    code = cw_agree(import->context, code);
+    for (int32_t c = 0; c < import->columns && code == CW_OK; c++) {
         const cw_import_column *column = &import->column[c];
         int64_t *to = word + (int64_t)c * SIGHT_WORDS;
         for (int w = 0; w < SIGHT_WORDS; w++) to[w] = INT64_MIN;
@@ -218,7 +218,7 @@ cw_code cw_import_sights(cw_importer *import) {
         to[1] = sight->file;
         memcpy(to + 2, sight->text, CW_SIGHT_TEXT);
     }
-    cw_code code = cw_all_max(import->context, word, import->columns * SIGHT_WORDS);
+    if (code == CW_OK) code = cw_all_max(import->context, word, import->columns * SIGHT_WORDS);
     for (int32_t c = 0; c < import->columns && code == CW_OK; c++) {
         const int64_t *from = word + (int64_t)c * SIGHT_WORDS;
         cw_sight *sight = &import->column[c].sight;
