@@ -74,7 +74,7 @@ void cw_linear_finish(const cw_linear *linear, const void *scores_state, const v
         result->n_control ? shift + sums[CW_SCORE_OUTCOME_CONTROL] / sums[CW_SCORE_WEIGHT_CONTROL] : NAN;
     result->mean_treated =
         result->n_treated ? shift + sums[CW_SCORE_OUTCOME_TREATED] / sums[CW_SCORE_WEIGHT_TREATED] : NAN;
-    result->rss = sums[CW_SCORE_RSS_CONTROL] + sums[CW_SCORE_RSS_TREATED];
+    result->rss = sums[CW_SCORE_RSS];
     result->classical_df = n - k;
     result->sigma2 = n > k ? result->rss / (n - k) : NAN;
     result->classical = error_of(result->sigma2 * cw_linear_scalar(linear, CW_LINEAR_UNIT));

@@ -80,9 +80,10 @@ void cw_linear_describe_meat(cw_linear *linear);
 enum {
     CW_SCORE_WEIGHT,
     CW_SCORE_WEIGHT_SQUARE,
-    CW_SCORE_RSS_CONTROL, /* all rows with ADJUST */
+    CW_SCORE_RSS,
+    CW_SCORE_RSS_CONTROL, /* the arms' parts, and so below: by the contrast's values, in every form */
     CW_SCORE_RSS_TREATED,
-    CW_SCORE_WEIGHT_CONTROL, /* by the contrast's values, in every form */
+    CW_SCORE_WEIGHT_CONTROL,
     CW_SCORE_WEIGHT_TREATED,
     CW_SCORE_OUTCOME_CONTROL, /* w (y - shift) */
     CW_SCORE_OUTCOME_TREATED,

@@ -5,17 +5,23 @@
 
 #include "../base/block.h"
 #include "linear_inside.h"
-#include "linear_rows.h"
+#include "rows.h"
 
-enum { TILE = 256, LANES = 8 };
+enum { TILE = 1024 };
 enum { MEMBER_SUMS, MEMBER_COUNTS, MEMBER_LEVERAGE };
 
-/* A tile's rows, fit by fit where there are two. */
+/* A tile's rows. Rows that are not used weigh 0 and their numbers are 0 (whatever their columns hold), so
+ * sums go over all rows without asking; so are the rows up to a full set of lanes. */
 typedef struct tile {
-    double residual[2][TILE], along[2][TILE]; /* e and c'd under either fit */
-    double leverage[TILE], weight[TILE];
+    double residual[2][TILE],
+        along[2][TILE];                    /* e and c'd under either fit; [0]: the row's own, once settled */
+    double weight[TILE], copies[TILE];     /* copies: the rows that a frequency weight stands for, else 1 */
+    double mean[TILE];                     /* the covariates' part of the influence */
+    double own[TILE];                      /* w e c'd */
+    double treatment[TILE], outcome[TILE]; /* outcome: y - shift */
+    double leverage[TILE];
     int32_t arm[TILE]; /* -1: not used */
-    double lane[CW_SCORES][LANES];
+    cw_lanes plain[4], arms[2][4], high[4];
     double vector[]; /* k * CW_LEVERAGE_ROWS */
 } tile;
 
@@ -32,23 +38,40 @@ static const double **columns_at(const cw_linear *linear, tile *t, const cw_bloc
     return x;
 }
 
-static void classify(const cw_linear *linear, const cw_block *block, int32_t first, int32_t n, tile *t) {
+/* Returns the number of rows used. */
+static int32_t classify(const cw_linear *linear, const cw_block *block, int32_t first, int32_t n, tile *t) {
     const double *treatment = block->real[linear->spec.treatment] + first;
-    for (int32_t i = 0; i < n; i++) {
-        t->weight[i] = block->weight ? block->weight[first + i] : 1;
-        t->arm[i] = cw_linear_arm(linear, treatment[i], t->weight[i]);
+    int frequency = linear->spec.weighting == CW_FREQUENCY;
+    int32_t used = 0;
+    memcpy(t->treatment, treatment, (size_t)n * sizeof *treatment);
+    if (linear->fits == 1 && !block->weight) {
+        for (int32_t i = 0; i < n; i++) {
+            t->arm[i] = 0;
+            t->weight[i] = t->copies[i] = 1;
+        }
+        return n;
     }
+    for (int32_t i = 0; i < n; i++) {
+        double w = block->weight ? block->weight[first + i] : 1;
+        int32_t arm = cw_linear_arm(linear, treatment[i], w);
+        t->arm[i] = arm;
+        t->weight[i] = arm < 0 ? 0 : w;
+        t->copies[i] = arm < 0 || !frequency ? 1 : w;
+        used += arm >= 0;
+    }
+    return used;
 }
 
-static void project(const cw_linear *linear, const cw_linear_rows *use, const double *const *x,
-                    const double *y, int32_t n, tile *t) {
+static void project(const cw_linear *linear, const cw_rows *use, const double *const *x, const double *y,
+                    int32_t n, tile *t) {
     double shift = linear->shift[linear->columns];
+    for (int32_t i = 0; i < n; i++) t->outcome[i] = y[i] - shift;
     for (int32_t f = 0; f < linear->fits; f++) {
         const cw_linear_part *part = &linear->part[f];
         double b0 = linear->constant ? part->coefficient[0] : 0;
         double c0 = linear->constant ? part->influence[0] : 0;
         for (int32_t i = 0; i < n; i++) {
-            t->residual[f][i] = (y[i] - shift) - b0;
+            t->residual[f][i] = t->outcome[i] - b0;
             t->along[f][i] = c0;
         }
         use->project(n, linear->columns, x, linear->shift, part->coefficient + linear->constant,
@@ -56,8 +79,34 @@ static void project(const cw_linear *linear, const cw_linear_rows *use, const do
     }
 }
 
+/* Leaves each row with its own arm's numbers and with 0 where it is not used; returns the rows rounded up to
+ * a full set of lanes. `share`: of the absorbed level that the row is, or NULL. */
+static int32_t settle(const cw_linear *linear, int32_t n, int32_t used, const double *share, tile *t) {
+    double target = cw_linear_scalar(linear, CW_LINEAR_TARGET);
+    double estimate = cw_linear_scalar(linear, CW_LINEAR_ESTIMATE);
+    int32_t end = (n + CW_LANES - 1) / CW_LANES * CW_LANES;
+    memset(t->mean, 0, sizeof t->mean);
+    for (int32_t i = 0; linear->fits == 2 && i < n; i++) {
+        if (t->arm[i] < 0) continue;
+        if (linear->columns && cw_linear_targeted(linear, t->arm[i]))
+            t->mean[i] = t->weight[i] / target * ((t->residual[0][i] - t->residual[1][i]) - estimate);
+        t->residual[0][i] = t->residual[t->arm[i]][i];
+        t->along[0][i] = t->along[t->arm[i]][i];
+    }
+    for (int32_t i = 0; share && i < n; i++) t->leverage[i] += share[i];
+    for (int32_t i = n; i < end; i++) {
+        t->arm[i] = -1;
+        t->weight[i] = t->treatment[i] = 0;
+        t->copies[i] = 1;
+    }
+    for (int32_t i = 0; used < end && i < end; i++)
+        if (t->arm[i] < 0) t->residual[0][i] = t->along[0][i] = t->outcome[i] = t->leverage[i] = 0;
+    for (int32_t i = 0; i < end; i++) t->own[i] = t->weight[i] * t->residual[0][i] * t->along[0][i];
+    return end;
+}
+
 /* Leverages under fit f of its own rows, gathered into groups. */
-static void leverages(const cw_linear *linear, const cw_linear_rows *use, const double *const *x, int32_t n,
+static void leverages(const cw_linear *linear, const cw_rows *use, const double *const *x, int32_t n,
                       int32_t f, tile *t) {
     int32_t row[CW_LEVERAGE_ROWS], next = 0;
     double square[CW_LEVERAGE_ROWS];
@@ -84,78 +133,65 @@ static void leverages(const cw_linear *linear, const cw_linear_rows *use, const 
     }
 }
 
-typedef struct totals {
-    int64_t *count;
-    double *leverage;
-} totals;
-
-/* Adds row i of the tile to its lane. `share`: of the absorbed level that the row is. */
-static void add_row(const cw_linear *linear, tile *t, int32_t i, double share, totals *to) {
-    double(*lane)[LANES] = t->lane;
-    int32_t arm = t->arm[i], l = i % LANES;
-    double w = t->weight[i], e = t->residual[arm][i];
-    double own = w * e * t->along[arm][i];
-    double mean = 0, copies = linear->spec.weighting == CW_FREQUENCY ? w : 1;
-    if (linear->columns && cw_linear_targeted(linear, arm))
-        mean = w / cw_linear_scalar(linear, CW_LINEAR_TARGET) *
-               ((t->residual[0][i] - t->residual[1][i]) - cw_linear_scalar(linear, CW_LINEAR_ESTIMATE));
-    lane[CW_SCORE_WEIGHT][l] += w;
-    lane[CW_SCORE_WEIGHT_SQUARE][l] += w * w;
-    lane[CW_SCORE_RSS_CONTROL + arm][l] += w * e * e;
-    lane[CW_SCORE_HC0][l] += (own + mean) * (own + mean) / copies;
-    to->count[CW_SCORE_ROWS]++;
+static void add_tile(const cw_linear *linear, const cw_rows *use, int32_t end, double *most, tile *t) {
+    const cw_row_terms row = {.rows = end,
+                              .weight = t->weight,
+                              .residual = t->residual[0],
+                              .own = t->own,
+                              .mean = t->mean,
+                              .copies = linear->spec.weighting == CW_FREQUENCY ? t->copies : NULL,
+                              .treatment = t->treatment,
+                              .outcome = t->outcome,
+                              .leverage = t->leverage};
+    use->tally(&row, t->plain);
+    use->tally_arm(&row, linear->spec.control, t->arms[0]);
+    use->tally_arm(&row, linear->spec.treated, t->arms[1]);
     if (!linear->spec.leverage) return;
-    double h = t->leverage[i] + share, left = 1 - h;
-    if (h > *to->leverage) *to->leverage = h;
-    if (left < CW_LEVERAGE_LEFT) {
-        to->count[CW_SCORE_LEVERAGE_ONE]++;
-        return;
-    }
-    double two = own / sqrt(left), three = own / left;
-    lane[CW_SCORE_FIXED][l] += two * two / copies;
-    lane[CW_SCORE_HC2][l] += (two + mean) * (two + mean) / copies;
-    lane[CW_SCORE_HC3][l] += (three + mean) * (three + mean) / copies;
+    double h = use->tally_leverage(&row, CW_LEVERAGE_LEFT, t->high);
+    if (h > *most) *most = h;
 }
 
-/* Means of the arms by the contrast's values, whatever the form. */
-static void add_outcome(const cw_linear *linear, tile *t, int32_t i, double treatment, double y, totals *to) {
-    int arm = treatment == linear->spec.treated ? 1 : treatment == linear->spec.control ? 0 : -1;
-    if (arm < 0) return;
-    double w = t->weight[i];
-    t->lane[CW_SCORE_WEIGHT_CONTROL + arm][i % LANES] += w;
-    t->lane[CW_SCORE_OUTCOME_CONTROL + arm][i % LANES] += w * (y - linear->shift[linear->columns]);
-    to->count[CW_SCORE_ROWS_CONTROL + arm]++;
+static void end_sums(const cw_linear *linear, const tile *t, void *state) {
+    double *sums = (double *)(void *)((char *)state + linear->score_offset[MEMBER_SUMS]);
+    int64_t *counts = (int64_t *)(void *)((char *)state + linear->score_offset[MEMBER_COUNTS]);
+    sums[CW_SCORE_WEIGHT] = cw_lanes_end(t->plain[0]);
+    sums[CW_SCORE_WEIGHT_SQUARE] = cw_lanes_end(t->plain[1]);
+    sums[CW_SCORE_RSS] = cw_lanes_end(t->plain[2]);
+    sums[CW_SCORE_HC0] = cw_lanes_end(t->plain[3]);
+    for (int a = 0; a < 2; a++) {
+        sums[CW_SCORE_WEIGHT_CONTROL + a] = cw_lanes_end(t->arms[a][0]);
+        sums[CW_SCORE_OUTCOME_CONTROL + a] = cw_lanes_end(t->arms[a][1]);
+        sums[CW_SCORE_RSS_CONTROL + a] = cw_lanes_end(t->arms[a][2]);
+        counts[CW_SCORE_ROWS_CONTROL + a] = (int64_t)cw_lanes_end(t->arms[a][3]);
+    }
+    sums[CW_SCORE_FIXED] = cw_lanes_end(t->high[0]);
+    sums[CW_SCORE_HC2] = cw_lanes_end(t->high[1]);
+    sums[CW_SCORE_HC3] = cw_lanes_end(t->high[2]);
+    counts[CW_SCORE_LEVERAGE_ONE] = (int64_t)cw_lanes_end(t->high[3]);
 }
 
 static void add(const void *params, void *state, void *scratch, const cw_block *block) {
     const cw_linear *linear = params;
-    const cw_linear_rows *use = cw_linear_rows_use();
+    const cw_rows *use = cw_rows_use();
+    const cw_linear_spec *spec = &linear->spec;
     tile *t = scratch;
-    double *sums = (double *)(void *)((char *)state + linear->score_offset[MEMBER_SUMS]);
-    totals to = {(int64_t *)(void *)((char *)state + linear->score_offset[MEMBER_COUNTS]),
-                 (double *)(void *)((char *)state + linear->score_offset[MEMBER_LEVERAGE])};
-    memset(t->lane, 0, sizeof t->lane);
+    int64_t *counts = (int64_t *)(void *)((char *)state + linear->score_offset[MEMBER_COUNTS]);
+    double *most = (double *)(void *)((char *)state + linear->score_offset[MEMBER_LEVERAGE]);
+    memset(t->plain, 0, sizeof t->plain);
+    memset(t->arms, 0, sizeof t->arms);
+    memset(t->high, 0, sizeof t->high);
     for (int32_t first = 0; first < block->rows; first += TILE) {
         int32_t n = block->rows - first < TILE ? block->rows - first : TILE;
-        const double *y = block->real[linear->spec.outcome] + first;
-        const double *treatment = block->real[linear->spec.treatment] + first;
-        const double *share =
-            linear->spec.level_share >= 0 ? block->real[linear->spec.level_share] + first : NULL;
+        const double *share = spec->level_share >= 0 ? block->real[spec->level_share] + first : NULL;
         const double *const *x = (const double *const *)columns_at(linear, t, block, first);
-        classify(linear, block, first, n, t);
-        project(linear, use, x, y, n, t);
-        for (int32_t f = 0; linear->spec.leverage && f < linear->fits; f++)
-            leverages(linear, use, x, n, f, t);
-        for (int32_t i = 0; i < n; i++) {
-            if (t->arm[i] < 0) continue;
-            add_row(linear, t, i, share ? share[i] : 0, &to);
-            add_outcome(linear, t, i, treatment[i], y[i], &to);
-        }
+        int32_t used = classify(linear, block, first, n, t);
+        project(linear, use, x, block->real[spec->outcome] + first, n, t);
+        for (int32_t f = 0; spec->leverage && f < linear->fits; f++) leverages(linear, use, x, n, f, t);
+        int32_t end = settle(linear, n, used, spec->leverage ? share : NULL, t);
+        add_tile(linear, use, end, most, t);
+        counts[CW_SCORE_ROWS] += used;
     }
-    for (int s = 0; s < CW_SCORES; s++) {
-        const double *l = t->lane[s];
-        sums[s] = ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
-    }
+    end_sums(linear, t, state);
 }
 
 static void merge(const void *params, void *state, const void *later) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/real.h"
+#include "rows.h"
 
 enum { SHIFT_BITS = 24 };
 
@@ -52,46 +53,39 @@ static void init(const void *params, void *state) {
     }
 }
 
-/* Smallest and largest of n values, NaN skipped; in 8 lanes, which the compiler turns into vectors. */
-static void bounds(int32_t n, const double *x, double *low, double *high) {
-    double lo[8], hi[8];
-    for (int l = 0; l < 8; l++) {
-        lo[l] = INFINITY;
-        hi[l] = -INFINITY;
-    }
-    int32_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int l = 0; l < 8; l++) {
-            lo[l] = x[i + l] < lo[l] ? x[i + l] : lo[l];
-            hi[l] = x[i + l] > hi[l] ? x[i + l] : hi[l];
-        }
-    for (; i < n; i++) {
-        if (x[i] < lo[0]) lo[0] = x[i];
-        if (x[i] > hi[0]) hi[0] = x[i];
-    }
-    for (int l = 0; l < 8; l++) {
-        if (lo[l] < *low) *low = lo[l] + 0.0; /* -0 and 0 are one value: which came first may not show */
-        if (hi[l] > *high) *high = hi[l] + 0.0;
-    }
-}
+/* The loops below go in 8 lanes and add marks that are 0 for ordinary values; only marked runs are looked at
+ * again, value by value. */
+enum { RUN = 256 };
 
-/* Whether some value is no integer. Below 2^51 adding and subtracting 1.5 * 2^52 rounds to integers. */
+/* Whether some value is no integer: adding and subtracting 1.5 * 2^52 rounds to an integer, so a value that
+ * comes back is one; what does not may still be large. */
 static int64_t some_not_integer(int32_t n, const double *x) {
     const double rounder = 0x1.8p52;
-    int some = 0;
-    for (int32_t i = 0; i < n; i++) {
-        double rounded = (x[i] + rounder) - rounder;
-        some |= (rounded != x[i]) & (fabs(x[i]) < 0x1p51);
+    for (int32_t first = 0; first < n; first += RUN) {
+        int32_t end = n - first < RUN ? n : first + RUN, i = first;
+        double mark[8] = {0}, all = 0;
+        for (; i + 8 <= end; i += 8)
+            for (int l = 0; l < 8; l++) mark[l] += fabs(((x[i + l] + rounder) - rounder) - x[i + l]);
+        for (; i < end; i++) mark[0] += fabs(((x[i] + rounder) - rounder) - x[i]);
+        for (int l = 0; l < 8; l++) all += mark[l];
+        for (i = first; all != 0 && i < end; i++)
+            if (isinf(x[i]) || x[i] != trunc(x[i])) return 1;
     }
-    if (some) return 1;
-    for (int32_t i = 0; i < n; i++) some |= fabs(x[i]) >= 0x1p51 && (isinf(x[i]) || x[i] != trunc(x[i]));
-    return some;
+    return 0;
 }
 
+/* Whether some value is neither 0 nor 1: x (x - 1) is not 0 then (1e-320 included). */
 static int64_t some_not_binary(int32_t n, const double *x) {
-    int some = 0;
-    for (int32_t i = 0; i < n; i++) some |= (x[i] == x[i]) & (x[i] != 0.0) & (x[i] != 1.0);
-    return some;
+    for (int32_t first = 0; first < n; first += RUN) {
+        int32_t end = n - first < RUN ? n : first + RUN, i = first;
+        double mark[8] = {0};
+        for (; i + 8 <= end; i += 8)
+            for (int l = 0; l < 8; l++) mark[l] += fabs(x[i + l] * (x[i + l] - 1));
+        for (; i < end; i++) mark[0] += fabs(x[i] * (x[i] - 1));
+        for (int l = 0; l < 8; l++)
+            if (mark[l] != 0) return 1;
+    }
+    return 0;
 }
 
 static double mean_of(int32_t n, const double *x) {
@@ -103,73 +97,89 @@ static double mean_of(int32_t n, const double *x) {
     return ldexp(rint(ldexp(fraction, SHIFT_BITS)), exponent - SHIFT_BITS);
 }
 
-/* One column of one block. `kept`: workspace of as many doubles as the block has rows. */
-static void add_column(const cw_profile *profile, void *state, const cw_block *block, int32_t j,
-                       double *kept) {
-    const double *x = block->real[j], *use = x;
-    int32_t n = block->rows, missing = 0, values;
-    for (int32_t i = 0; i < n; i++) missing += x[i] != x[i];
-    if (missing || block->weight) {
-        values = missing = 0;
-        for (int32_t i = 0; i < n; i++) {
-            if (block->weight && !(block->weight[i] > 0)) continue;
-            if (x[i] == x[i]) {
-                kept[values++] = x[i];
-                continue;
-            }
-            int64_t *first = &counts(profile, state, FIRST_MISSING)[j];
-            if (missing++ == 0 && block->first_row + i < *first) *first = block->first_row + i;
+/* Copies the included values that are not missing; counts the missing ones. */
+static int32_t keep(const cw_profile *profile, void *state, const cw_block *block, int32_t j, double *kept) {
+    const double *x = block->real[j];
+    int64_t *first = &counts(profile, state, FIRST_MISSING)[j], missing = 0;
+    int32_t values = 0;
+    for (int32_t i = 0; i < block->rows; i++) {
+        if (block->weight && !(block->weight[i] > 0)) continue;
+        if (x[i] == x[i]) {
+            kept[values++] = x[i];
+            continue;
         }
-        use = kept;
-    } else
-        values = n;
+        if (missing++ == 0 && block->first_row + i < *first) *first = block->first_row + i;
+    }
     counts(profile, state, MISSING)[j] += missing;
-    if (values == 0) return;
-    bounds(values, use, &reals(profile, state, LOW)[j], &reals(profile, state, HIGH)[j]);
+    return values;
+}
+
+/* One column of one block. `kept`: workspace of as many doubles as the block has rows. */
+static void add_column(const cw_profile *profile, void *state, const cw_block *block, int32_t j, int all,
+                       double *kept) {
+    const double *x = block->real[j];
+    int32_t values = block->rows;
+    double low = INFINITY, high = -INFINITY;
+    if (!all || cw_rows_use()->extremes(values, x, &low, &high) != 0) {
+        values = keep(profile, state, block, j, kept);
+        if (values == 0) return;
+        x = kept;
+        low = INFINITY;
+        high = -INFINITY;
+        (void)cw_rows_use()->extremes(values, x, &low, &high);
+    }
+    /* -0 and 0 are one value: which came first may not show. */
+    if (low < reals(profile, state, LOW)[j]) reals(profile, state, LOW)[j] = low + 0.0;
+    if (high > reals(profile, state, HIGH)[j]) reals(profile, state, HIGH)[j] = high + 0.0;
     int64_t *binary = &counts(profile, state, NOT_BINARY)[j];
     int64_t *integer = &counts(profile, state, NOT_INTEGER)[j];
-    if (!*binary) *binary = some_not_binary(values, use);
-    if (!*integer) *integer = some_not_integer(values, use);
+    if (!*binary) *binary = some_not_binary(values, x);
+    if (!*integer) *integer = some_not_integer(values, x);
     int64_t *number = &counts(profile, state, SHIFT_BLOCK)[j];
     if (block->number < *number) {
         *number = block->number;
-        reals(profile, state, SHIFT)[j] = mean_of(values, use);
+        reals(profile, state, SHIFT)[j] = mean_of(values, x);
     }
 }
 
-static void count_rows(const cw_profile *profile, void *state, const cw_block *block) {
-    int64_t *rows = counts(profile, state, ROWS);
-    int64_t included = 0;
-    for (int32_t i = 0; i < block->rows; i++) included += !block->weight || block->weight[i] > 0;
-    rows[0] += included;
-    rows[1] += block->rows - included;
+static int32_t included(const cw_block *block) {
+    if (!block->weight) return block->rows;
+    int32_t rows = 0;
+    for (int32_t i = 0; i < block->rows; i++) rows += block->weight[i] > 0;
+    return rows;
+}
+
+static void count_rows(const cw_profile *profile, void *state, const cw_block *block, int32_t rows) {
+    int64_t *count = counts(profile, state, ROWS);
+    count[0] += rows;
+    count[1] += block->rows - rows;
     for (int32_t k = 0; k < profile->watched; k++) {
         const double *x = block->real[profile->watch];
         int64_t seen = 0;
         for (int32_t i = 0; i < block->rows; i++)
             seen += x[i] == profile->value[k] && (!block->weight || block->weight[i] > 0);
-        rows[2 + k] += seen;
+        count[2 + k] += seen;
     }
 }
 
 /* A grouped pass may hand over more rows than a block of the grid has: pieces of it all carry its number, and
- * the first one gives the shift. */
+ * the first one with a value gives the shift. */
 static void add(const void *params, void *state, void *scratch, const cw_block *block) {
     const cw_profile *profile = params;
+    const double **real = scratch;
+    double *kept = (double *)(void *)((char *)scratch + (size_t)profile->columns * sizeof(double *));
     for (int32_t first = 0; first < block->rows; first += CW_BLOCK_ROWS) {
         cw_block piece = *block;
         piece.first_row = block->first_row + first;
         piece.rows = block->rows - first < CW_BLOCK_ROWS ? block->rows - first : CW_BLOCK_ROWS;
         piece.weight = block->weight ? block->weight + first : NULL;
-        if (first == 0) count_rows(profile, state, block);
-        for (int32_t j = 0; j < profile->columns; j++) {
-            const double *column = block->real[j] + first;
-            const double **shifted = scratch;
-            shifted[j] = column;
-        }
-        piece.real = (const double *const *)scratch;
-        double *kept = (double *)(void *)((char *)scratch + (size_t)profile->columns * sizeof(double *));
-        for (int32_t j = 0; j < profile->columns; j++) add_column(profile, state, &piece, j, kept);
+        for (int32_t j = 0; j < profile->columns; j++) real[j] = block->real[j] + first;
+        piece.real = real;
+        int32_t rows = included(&piece);
+        count_rows(profile, state, &piece, rows);
+        if (rows == 0) continue;
+        for (int32_t j = 0; j < profile->columns; j++)
+            add_column(profile, state, &piece, j, rows == piece.rows, kept);
     }
 }
 
