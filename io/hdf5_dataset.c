@@ -70,6 +70,33 @@ static cw_code check_chunks(const cw_place *place, hid_t plist, cw_dataset *d) {
     return CW_OK;
 }
 
+/* Bytes of a value in the file: a text of variable length is a length, an address and an index there. */
+static int64_t bytes_in_file(hid_t type, int depth) {
+    enum { REFERENCE_BYTES = 16 };
+    int64_t size = (int64_t)H5Tget_size(type);
+    H5T_class_t class = H5Tget_class(type);
+    if (class == H5T_VLEN || (class == H5T_STRING && H5Tis_variable_str(type) > 0)) return REFERENCE_BYTES;
+    int members = class == H5T_COMPOUND && depth < CW_H5_DEPTH ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; i < members; i++) {
+        hid_t member = H5Tget_member_type(type, (unsigned)i);
+        if (member < 0) continue;
+        size += bytes_in_file(member, depth + 1) - (int64_t)H5Tget_size(member);
+        H5Tclose(member);
+    }
+    return size;
+}
+
+/* The library trusts that a contiguous dataset's bytes are as many as its shape and type say. */
+static cw_code check_storage(const cw_place *place, const cw_dataset *d) {
+    int64_t rows = (int64_t)d->dim[0], columns = d->rank == 2 ? (int64_t)d->dim[1] : 1;
+    int64_t value = bytes_in_file(d->type, 0);
+    if (!d->contiguous || !d->written || H5Tget_class(d->type) == H5T_ARRAY) return CW_OK;
+    if (value > 0 && (columns == 0 || rows <= INT64_MAX / value / columns) &&
+        (hsize_t)(rows * columns * value) <= H5Dget_storage_size(d->id))
+        return CW_OK;
+    return bad(place, "copy or write the file again", "fewer bytes are stored than its shape and type need");
+}
+
 static cw_code check_layout(const cw_place *place, hid_t plist, cw_dataset *d) {
     H5D_layout_t layout = H5Pget_layout(plist);
     if (layout == H5D_CHUNKED) CW_TRY(check_filters(place, plist, d));
@@ -171,6 +198,7 @@ static cw_code check_all(const cw_place *place, hid_t file, const char *path, hi
     CW_TRY(check_shape(place, d));
     if (d->rank < 1 || d->rank > 2) return CW_OK;
     CW_TRY(check_layout(place, plist, d));
+    CW_TRY(check_storage(place, d));
     if (d->rows > INT64_MAX / (int64_t)d->record / 2) return bad(place, NULL, "more bytes than 2^62");
     if (d->chunk_rows) CW_TRY(open_again(place, file, path, d));
     find_direct(file, d);

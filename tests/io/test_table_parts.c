@@ -270,7 +270,7 @@ static void as_reals(hid_t file) {
     put_reals(file, "k", 3, k);
 }
 
-static void keys_of_mixed_parts_are_ordered_bits(void **state) {
+static void keys_of_mixed_parts_agree(void **state) {
     (void)state;
     two_files(as_reals);
     ok(scan(in_folder("two_?.h5"), NULL, NULL));
@@ -282,8 +282,11 @@ static void keys_of_mixed_parts_are_ordered_bits(void **state) {
     ok(source.read(&env, source.self, 0, 6, &block));
     assert_true(block.real[0][3] == 1.5 && isnan(block.real[0][5]));
     assert_int_equal(block.key[0][5], CW_KEY_MISSING);
-    assert_true(block.key[0][4] < block.key[0][0] && block.key[0][0] < block.key[0][3] &&
-                block.key[0][3] < block.key[0][1] && block.key[0][1] < block.key[0][2]);
+    /* Whole numbers are the same key in both parts; 1.5 is another. */
+    const int64_t whole[] = {1, 2, 3};
+    for (int i = 0; i < 3; i++) assert_int_equal(block.key[0][i], whole[i]);
+    assert_int_equal(block.key[0][4], -2);
+    assert_true(block.key[0][3] != CW_KEY_MISSING && (block.key[0][3] < -3 || block.key[0][3] > 3));
     cw_reader_close(&reader);
     /* As whole numbers the same column fails at the row that is none. */
     const char *const files[] = {in_folder("two_?.h5")};
@@ -453,7 +456,7 @@ int main(void) {
         TEST(forty_groups_are_one_table),
         TEST(manifests_set_order_paths_and_rows),
         TEST(parts_that_disagree_are_named),
-        TEST(keys_of_mixed_parts_are_ordered_bits),
+        TEST(keys_of_mixed_parts_agree),
         TEST(labels_unify_over_parts),
         TEST(texts_get_codes_by_bytes_over_all_parts),
         TEST(the_user_has_the_last_word),
