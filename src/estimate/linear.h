@@ -43,7 +43,7 @@ typedef struct cw_linear_spec {
     int cr2;             /* 1: CR2 is wanted, so cluster sums carry Gram matrices */
     const cw_column_facts *facts; /* one a column of block.real */
     int64_t rows;                 /* all rows of the table (bounds fixed point) */
-    const char *const *name;      /* of the columns of block.real, for messages; NULL: their numbers */
+    const char *const *name; /* of the columns of block.real, for messages; NULL: their numbers. Borrowed */
 } cw_linear_spec;
 
 typedef struct cw_linear cw_linear;
