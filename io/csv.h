@@ -63,6 +63,9 @@ typedef struct cw_csv_scan {
 cw_code cw_csv_scan_range(cw_env *env, const cw_csv_file *file, int64_t begin, int64_t end, size_t piece,
                           cw_csv_scan *out) CW_CHECKED;
 
+/* Line feeds among n bytes. */
+int64_t cw_count_lines(const char *x, size_t n);
+
 /* 0 or the number of the first byte that is not UTF-8 (from 1); a zero byte counts as not. */
 size_t cw_utf8_wrong(const char *text, size_t length);
 

@@ -2,52 +2,10 @@
 
 #include <math.h>
 
-__extension__ typedef unsigned __int128 cw_u128;
-
-static double from_bits(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static uint64_t to_bits(double value) {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
-}
-
-double cw_decimal_nearest(uint64_t w, int64_t q) {
-    if (w == 0 || q < CW_FIVE_LOWEST) return 0;
-    if (q > CW_FIVE_HIGHEST) return (double)INFINITY;
-    int zeros = __builtin_clzll(w);
-    w <<= zeros;
-    const uint64_t *five = cw_five_power[q - CW_FIVE_LOWEST];
-    cw_u128 product = (cw_u128)w * five[0];
-    uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
-    if ((high & 0x1FF) == 0x1FF) { /* the lower half of 5^q may carry into the bits that are kept */
-        uint64_t more = (uint64_t)((cw_u128)w * five[1] >> 64);
-        low += more;
-        high += low < more;
-    }
-    int top = (int)(high >> 63);
-    uint64_t mantissa = high >> (top + 9);
-    int64_t power = ((217706 * q) >> 16) + 63 + top - zeros + 1023; /* 217706/2^16 = log2(10) */
-    if (power <= 0) {                                               /* subnormal */
-        if (power <= -63) return 0;
-        mantissa >>= 1 - power;
-        mantissa = (mantissa + (mantissa & 1)) >> 1;
-        return from_bits(mantissa); /* a carry into bit 52 makes the smallest normal number */
-    }
-    /* Exactly halfway: only possible for these exponents; then ties go to even. */
-    if (low <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 && mantissa << (top + 9) == high)
-        mantissa &= ~(uint64_t)1;
-    mantissa = (mantissa + (mantissa & 1)) >> 1;
-    if (mantissa >= (uint64_t)2 << 52) {
-        mantissa = (uint64_t)1 << 52;
-        power++;
-    }
-    if (power >= 0x7FF) return (double)INFINITY;
-    return from_bits((mantissa & ~((uint64_t)1 << 52)) | (uint64_t)power << 52);
 }
 
 /* Natural numbers of up to 6144 bits: enough for 769 digits against halfway points of doubles. */

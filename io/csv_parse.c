@@ -17,15 +17,9 @@ typedef struct cw_reading {
     int32_t rows; /* in the batch */
 } cw_reading;
 
-static int64_t lines_between(const char *from, const char *to) {
-    int64_t lines = 0;
-    for (; from < to; from++) lines += *from == '\n';
-    return lines;
-}
-
 static int64_t record_line(const void *self) {
     const cw_reading *reading = self;
-    return reading->line + lines_between(reading->buffer, reading->buffer + reading->at);
+    return reading->line + cw_count_lines(reading->buffer, reading->at);
 }
 
 static cw_code bad_record(const cw_reading *reading, const char *mend, const char *what) {
@@ -41,7 +35,7 @@ static cw_code refill(cw_reading *reading) {
     size_t rest = reading->length - reading->at, got;
     if (rest > CW_CSV_RECORD)
         return bad_record(reading, "is a quote left open?", "a record of more than 64 MiB");
-    reading->line += lines_between(reading->buffer, reading->buffer + reading->at);
+    reading->line += cw_count_lines(reading->buffer, reading->at);
     if (rest + parse->piece > reading->room) {
         size_t room = 2 * (rest + parse->piece);
         memmove(reading->buffer, reading->buffer + reading->at, rest);
@@ -119,10 +113,9 @@ static inline const char *fast_field(const cw_lane *lane, const char *p, char de
     if (lane->kind == CW_LANE_INTEGER) {
         int negative = *p == '-';
         const char *digit = p + negative, *q = digit;
-        int64_t number = 0;
-        while (cw_is_digit(*q) && q - digit < 18) number = 10 * number + (*q++ - '0');
+        int64_t number = (int64_t)cw_read_digits(&q, 0);
         *value = negative ? -number : number;
-        return q > digit && !lane->watch ? q : NULL;
+        return q > digit && q - digit <= 18 && !lane->watch ? q : NULL;
     }
     if (lane->kind == CW_LANE_REAL) {
         cw_decimal decimal;

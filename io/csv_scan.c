@@ -11,8 +11,8 @@ typedef struct cw_thread {
     int64_t records_apart, blank_apart; /* what it had counted more than `same` when they met */
 } cw_thread;
 
-/* Line feeds in [x, x + n); the byte counters let the compiler use vectors. */
-static int64_t count_lines(const char *x, size_t n) {
+/* The byte counters let the compiler use vectors. */
+int64_t cw_count_lines(const char *x, size_t n) {
     int64_t lines = 0;
     for (size_t i = 0; i < n;) {
         size_t stop = n - i > 255 ? i + 255 : n;
@@ -114,7 +114,7 @@ static cw_code scan_pieces(cw_env *env, const cw_csv_file *file, int64_t begin, 
         size_t n = window->held < piece ? window->held : piece;
         if (end >= 0 && (int64_t)n > end - at) n = (size_t)(end - at);
         if (window->held == n) window->x[n] = '\n'; /* the last line may lack it */
-        out->lines += count_lines(window->x, n);
+        out->lines += cw_count_lines(window->x, n);
         for (int32_t t = 0; t < threads; t++)
             if (thread[t].same < 0) follow(window->x, n, file->delimiter, &thread[t]);
         join_threads(thread, threads);
