@@ -63,7 +63,8 @@ static cw_code describe_columns(cw_importer *import, char **text) {
         shown++;
         explain(import, column, why, sizeof why);
         if (column->choice.lane == CW_LANE_LABEL && !column->left_out)
-            snprintf(labels, sizeof labels, ", %d labels", column->categories);
+            snprintf(labels, sizeof labels, ", %d label%s", column->categories,
+                     column->categories == 1 ? "" : "s");
         if (column->choice.lane == CW_LANE_TIME)
             snprintf(labels, sizeof labels, ", %s", cw_time_unit_name(column->choice.unit));
         snprintf(line, sizeof line, "  %-20s %-8s %-3s missing %lld%s; %s\n", column->name,

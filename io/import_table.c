@@ -9,7 +9,10 @@
 #include "import_inside.h"
 #include "table_internal.h"
 
-enum { GROUP = 128 }; /* columns read at a time, so that memory stays bounded */
+enum {
+    GROUP = 128,   /* columns read at a time, so that memory stays bounded */
+    REPORTED = 200 /* columns told of one by one; those left out are told of longer */
+};
 
 typedef struct cw_copied {
     int32_t source; /* the column of the table */
@@ -217,12 +220,14 @@ static cw_code report_on(const cw_copier *copier, const char *target, char **rep
         const cw_column *column = &copier->table->column[c];
         const char *why = copier->table->store->note[c].why;
         const cw_copied *one = k < copier->columns ? &copier->column[k] : NULL;
+        k += !why;
+        if (c >= REPORTED && !why) continue;
+        if (c >= 10 * REPORTED) break;
         if (why) {
             snprintf(line, sizeof line, "  %-20s LEFT OUT: %s\n", column->name, why);
         } else {
             snprintf(line, sizeof line, "  %-20s %-8s %-3s missing %lld\n", column->name,
                      cw_kind_name(column->kind), cw_storage_name(one->storage), (long long)one->missing);
-            k++;
         }
         cw_code code = cw_format(copier->env, &longer, "%s%s", *report, line);
         cw_free(copier->env, report);
