@@ -314,8 +314,8 @@ static void dialects_are_equal(void **unused) {
     put("lf.csv", "a,b\n1,x\n2,\"y\nz\"\n3,5\" pipe\n");
     must(import_one("lf.csv", 0, NULL, 16));
     move("t.h5", "first.h5");
-    static const char *const same[] = {"\xEF\xBB\xBF"
-                                       "a,b\r\n1,x\r\n2,\"y\nz\"\r\n3,5\" pipe\r\n",
+    static const char *const same[] = {("\xEF\xBB\xBF"
+                                        "a,b\r\n1,x\r\n2,\"y\nz\"\r\n3,5\" pipe\r\n"),
                                        "\"a\";\"b\"\n\"1\";\"x\"\n2;\"y\nz\"\n\n3;\"5\"\" pipe\"",
                                        "a\tb\n1\tx\n 2 \t\"y\nz\"\n+3\t5\" pipe\n",
                                        "\n\na|b\n01|x\n2|\"y\nz\"\n3|5\" pipe\n\n\n"};
