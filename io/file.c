@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -173,4 +174,20 @@ cw_code cw_path_join(cw_env *env, const char *folder, const char *name, char **o
     if (!folder || !folder[0] || name[0] == '/') return cw_strdup(env, name, out);
     const char *between = folder[strlen(folder) - 1] == '/' ? "" : "/";
     return cw_format(env, out, "%s%s%s", folder, between, name);
+}
+
+cw_code cw_folder_sweep(cw_env *env, const char *folder) {
+    DIR *entries = opendir(folder);
+    if (!entries) return CW_OK;
+    cw_code code = CW_OK;
+    for (struct dirent *entry = readdir(entries); entry && code == CW_OK; entry = readdir(entries)) {
+        size_t length = strlen(entry->d_name);
+        char *file = NULL;
+        if (length < 4 || strcmp(entry->d_name + length - 4, ".tmp") != 0) continue;
+        code = cw_path_join(env, folder, entry->d_name, &file);
+        if (code == CW_OK) (void)unlink(file);
+        cw_free(env, &file);
+    }
+    (void)closedir(entries);
+    return code;
 }

@@ -20,6 +20,10 @@ cw_code cw_file_install(cw_env *env, const char *temporary, const char *file) CW
 /* Makes a folder and its parents (mode 0700 for the last). CW_CANNOT_WRITE. */
 cw_code cw_folder_make(cw_env *env, const char *folder) CW_CHECKED;
 
+/* Removes what a killed run left half-written: files of a folder whose names end in .tmp. Only for who holds
+ * the folder's lock. A folder that is not there is clean. */
+cw_code cw_folder_sweep(cw_env *env, const char *folder) CW_CHECKED;
+
 int cw_file_exists(const char *file);
 
 /* folder/name, or name alone where it is absolute or folder is empty; cw_free it. */

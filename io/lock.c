@@ -15,7 +15,7 @@
 #include "checkpoint.h"
 #include "file.h"
 
-enum { CW_LOCK_BYTES = 4096, CW_FIELD_BYTES = 256, CW_LOCK_TRIES = 5 };
+enum { CW_LOCK_BYTES = 4096, CW_FIELD_BYTES = 256, CW_LOCK_TRIES = 5, CW_LOCK_MOMENTS = 40 };
 
 /* Who holds a lock. Numbers of processes mean something only on the same host, since the same start of the
  * system, and among processes that see each other (containers); their start time tells a reused number. */
@@ -72,6 +72,15 @@ static void start_of(const char *pid, char *start, size_t size) {
     if (!field) return;
     field[strcspn(field, " ")] = '\0';
     snprintf(start, size, "%s", field);
+}
+
+/* A process that has ended but was not yet waited for keeps its number; its state is Z or X. */
+static int is_defunct(const char *pid) {
+    char path[CW_FIELD_BYTES + 16], text[1024];
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    first_word(path, text, sizeof text);
+    const char *state = strrchr(text, ')');
+    return state && state[1] == ' ' && (state[2] == 'Z' || state[2] == 'X');
 }
 
 static void from_environment(const char *name, char *text, size_t size) {
@@ -141,7 +150,8 @@ static const char *gone(const cw_holder *holder, const cw_holder *self) {
     char *end;
     long pid = strtol(holder->pid, &end, 10);
     if (pid <= 0 || *end) return NULL;
-    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return "its process has ended";
+    if ((kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_defunct(holder->pid))
+        return "its process has ended";
     char start[CW_FIELD_BYTES];
     start_of(holder->pid, start, sizeof start);
     if (start[0] && holder->start[0] && strcmp(start, holder->start) != 0)
@@ -246,6 +256,18 @@ static cw_code clear_stale(cw_env *env, const char *file, const cw_holder *self)
     return CW_OK;
 }
 
+/* A killed run may take a moment to go: the lock is asked again for two seconds before it is refused. */
+static cw_code clear_patiently(cw_env *env, const char *file, const cw_holder *self) {
+    const struct timespec moment = {0, 50000000};
+    cw_code code = clear_stale(env, file, self);
+    for (int i = 0; i < CW_LOCK_MOMENTS && code == CW_CANNOT_WRITE; i++) {
+        cw_env_clear(env);
+        (void)nanosleep(&moment, NULL);
+        code = clear_stale(env, file, self);
+    }
+    return code;
+}
+
 static cw_code take(cw_lock *lock, const char *folder) {
     cw_env *env = lock->env;
     cw_holder self;
@@ -261,7 +283,7 @@ static cw_code take(cw_lock *lock, const char *folder) {
     int taken = 0;
     for (int i = 0; i < CW_LOCK_TRIES && !taken && code == CW_OK; i++) {
         code = make_lock(env, lock->file, lock->text, &taken);
-        if (code == CW_OK && !taken) code = clear_stale(env, lock->file, &self);
+        if (code == CW_OK && !taken) code = clear_patiently(env, lock->file, &self);
     }
     if (guard >= 0) close(guard);
     if (code == CW_OK && !taken) code = cannot(env, lock->file, "take", EAGAIN);

@@ -14,7 +14,7 @@ int64_t cw_real_key(double value) {
     magnitude = bits & INT64_MAX;
     /* the ordered bits of subnormals are small integers: they go where only NaNs would be */
     if (magnitude < (int64_t)1 << 52) magnitude += (int64_t)0x7ff << 52;
-    return bits < 0 ? ~magnitude : magnitude;
+    return bits < 0 ? -magnitude : magnitude;
 }
 
 /* -- opening -- */

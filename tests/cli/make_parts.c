@@ -1,5 +1,5 @@
-/* Writes the numbers of a CSV file (no quotes, no missing values) as HDF5 in the layouts that a simulation would:
- *   make_parts groups   IN.csv OUT.h5 K   K groups /member_000/series.. of one-dimensional datasets
+/* Writes the numbers of a CSV file (no quotes, no missing values) as HDF5 in the layouts that a simulation
+ * would: make_parts groups   IN.csv OUT.h5 K   K groups /member_000/series.. of one-dimensional datasets
  *   make_parts compound IN.csv OUT.h5 1   one compound dataset /rows
  *   make_parts matrix   IN.csv OUT.h5 1   one 2-D dataset /x with an attribute `columns`
  *   make_parts files    IN.csv OUT    K   K files OUT_000.h5.. with a group /table each */
@@ -17,8 +17,7 @@ typedef struct data {
     double *value[MAX_COLUMNS];
 } data;
 
-static void read_csv(const char *file, data *d)
-{
+static void read_csv(const char *file, data *d) {
     static char line[LINE];
     FILE *in = fopen(file, "r");
     if (!in || !fgets(line, sizeof line, in)) exit(66);
@@ -40,20 +39,19 @@ static void read_csv(const char *file, data *d)
     fclose(in);
 }
 
-static void write_columns(hid_t group, const data *d, long first, long rows)
-{
+static void write_columns(hid_t group, const data *d, long first, long rows) {
     hsize_t size = (hsize_t)rows;
     hid_t space = H5Screate_simple(1, &size, NULL);
     for (int j = 0; j < d->columns; j++) {
-        hid_t set = H5Dcreate2(group, d->name[j], H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        hid_t set =
+            H5Dcreate2(group, d->name[j], H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
         if (rows > 0) H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, d->value[j] + first);
         H5Dclose(set);
     }
     H5Sclose(space);
 }
 
-static void write_groups(const data *d, const char *out, int parts)
-{
+static void write_groups(const data *d, const char *out, int parts) {
     hid_t file = H5Fcreate(out, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     for (int k = 0; k < parts; k++) {
         char name[64];
@@ -67,8 +65,7 @@ static void write_groups(const data *d, const char *out, int parts)
     H5Fclose(file);
 }
 
-static void write_files(const data *d, const char *out, int parts)
-{
+static void write_files(const data *d, const char *out, int parts) {
     for (int k = 0; k < parts; k++) {
         char name[4096];
         snprintf(name, sizeof name, "%s_%03d.h5", out, k);
@@ -80,8 +77,7 @@ static void write_files(const data *d, const char *out, int parts)
     }
 }
 
-static void write_compound(const data *d, const char *out)
-{
+static void write_compound(const data *d, const char *out) {
     hid_t type = H5Tcreate(H5T_COMPOUND, (size_t)d->columns * 8);
     for (int j = 0; j < d->columns; j++) H5Tinsert(type, d->name[j], (size_t)j * 8, H5T_NATIVE_DOUBLE);
     double *rows = malloc((size_t)d->rows * (size_t)d->columns * 8);
@@ -99,8 +95,7 @@ static void write_compound(const data *d, const char *out)
     free(rows);
 }
 
-static void write_matrix(const data *d, const char *out)
-{
+static void write_matrix(const data *d, const char *out) {
     double *rows = malloc((size_t)d->rows * (size_t)d->columns * 8);
     for (long i = 0; i < d->rows; i++)
         for (int j = 0; j < d->columns; j++) rows[i * d->columns + j] = d->value[j][i];
@@ -122,16 +117,20 @@ static void write_matrix(const data *d, const char *out)
     free(rows);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static data d;
     if (argc != 5) return 64;
     read_csv(argv[2], &d);
-    if (strcmp(argv[1], "groups") == 0) write_groups(&d, argv[3], atoi(argv[4]));
-    else if (strcmp(argv[1], "files") == 0) write_files(&d, argv[3], atoi(argv[4]));
-    else if (strcmp(argv[1], "compound") == 0) write_compound(&d, argv[3]);
-    else if (strcmp(argv[1], "matrix") == 0) write_matrix(&d, argv[3]);
-    else return 64;
+    if (strcmp(argv[1], "groups") == 0)
+        write_groups(&d, argv[3], atoi(argv[4]));
+    else if (strcmp(argv[1], "files") == 0)
+        write_files(&d, argv[3], atoi(argv[4]));
+    else if (strcmp(argv[1], "compound") == 0)
+        write_compound(&d, argv[3]);
+    else if (strcmp(argv[1], "matrix") == 0)
+        write_matrix(&d, argv[3]);
+    else
+        return 64;
     for (int j = 0; j < d.columns; j++) free(d.value[j]);
     return 0;
 }

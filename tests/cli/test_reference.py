@@ -95,6 +95,8 @@ class Reference(Folder):
     def check_ols(self, case):
         want, inputs = case["expected"], case["inputs"]
         for treatment in inputs["report"]:
+            if treatment + "_copy" in inputs["regressors"]:
+                continue  # see test_a_copy_of_the_treatment_is_refused
             entry = self.solve(inputs, treatment, case["id"] + "-" + treatment)
             numbers = entry["diagnostics"]
             self.close(entry["value"], want["coef"][treatment], case, "coef/" + treatment)
@@ -134,6 +136,14 @@ class Reference(Folder):
         self.assertIsNone(entry["diagnostics"]["HC2"])
         self.assertIsNone(entry["diagnostics"]["HC3"])
         self.assertTrue(math.isfinite(entry["se"]))
+
+    def test_a_copy_of_the_treatment_is_refused(self):
+        """Given a copy of the treatment nothing is left to compare: an error, not a coefficient."""
+        self.data(CASES["OLS12"]["inputs"], "a.csv")
+        job = {"data": {"file": "a.csv"}, "question": {"treatment": "age", "outcome": "re78"},
+               "estimate": [{"method": "ols", "covariates": ["educ", "age_copy"]}]}
+        _, stderr, _ = run(["run", self.job("job.yaml", job), "--quiet"], code=65)
+        self.assertIn("age_copy", stderr)
 
     def test_formula_gives_the_same(self):
         """A squared covariate derived by the job equals the one in the file."""

@@ -1,0 +1,273 @@
+#include "columns.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+cw_code cw_columns_spec(cw_env *env, const cw_job *job, cw_table_spec *spec) {
+    memset(spec, 0, sizeof *spec);
+    cw_column_spec *column = NULL;
+    CW_TRY(cw_alloc_zero(env, (size_t)job->data.columns, sizeof *column, &column));
+    int32_t count = 0;
+    for (int32_t k = 0; k < job->data.columns; k++) {
+        const cw_job_column *said = &job->data.column[k];
+        if (said->formula) continue;
+        column[count++] = (cw_column_spec){.name = said->name,
+                                           .description = said->description,
+                                           .unit = said->unit,
+                                           .kind = said->kind,
+                                           .missings = said->missings,
+                                           .missing = said->missing};
+    }
+    spec->files = job->data.files.count;
+    spec->file = (const char *const *)job->data.files.item;
+    spec->manifest = job->data.manifest;
+    spec->path = job->data.path;
+    spec->part_id = job->data.part_id;
+    spec->columns = count;
+    spec->column = column;
+    return CW_OK;
+}
+
+void cw_columns_spec_clear(cw_env *env, cw_table_spec *spec) {
+    cw_free(env, &spec->column);
+    memset(spec, 0, sizeof *spec);
+}
+
+static const cw_job_column *said_of(const cw_job *job, const char *name) {
+    for (int32_t k = 0; k < job->data.columns; k++)
+        if (strcmp(job->data.column[k].name, name) == 0) return &job->data.column[k];
+    return NULL;
+}
+
+static cw_code unknown_column(cw_columns *rows, const char *what, const char *name, const char *nearest) {
+    char mend[CW_NAME_BYTES + 64];
+    snprintf(mend, sizeof mend, nearest ? "did you mean %s?" : "see the columns with causeway inspect%s",
+             nearest ? nearest : "");
+    return cw_fail(rows->env, CW_BAD_JOB, rows->job->file, mend, "%s: the data have no column %s", what,
+                   name);
+}
+
+cw_code cw_columns_create(cw_env *env, const cw_job *job, cw_table *table, cw_columns **out) {
+    CW_TRY(cw_alloc_zero(env, 1, sizeof **out, out));
+    cw_columns *rows = *out;
+    rows->env = env;
+    rows->job = job;
+    rows->table = table;
+    rows->weight = -1;
+    for (int32_t k = 0; k < job->data.columns; k++) {
+        const char *nearest = NULL;
+        const cw_job_column *said = &job->data.column[k];
+        int32_t found = cw_table_find(table, said->name, &nearest);
+        if (found < 0 && !said->formula) return unknown_column(rows, "data.columns", said->name, nearest);
+        if (found >= 0 && said->formula) {
+            return cw_fail(env, CW_BAD_JOB, job->file, "give the derived column another name",
+                           "data.columns.%s: the data have a column of this name already", said->name);
+        }
+    }
+    return CW_OK;
+}
+
+void cw_columns_destroy(cw_columns **out) {
+    cw_columns *rows = *out;
+    if (!rows) return;
+    cw_env *env = rows->env;
+    cw_view_destroy(&rows->view);
+    cw_reader_close(&rows->reader);
+    for (int32_t k = 0; k < rows->reals; k++) {
+        if (rows->name) cw_free(env, &rows->name[k]);
+        if (rows->formula) cw_expression_destroy(&rows->formula[k]);
+    }
+    cw_expression_destroy(&rows->where);
+    for (int32_t k = 0; k < rows->keys; k++)
+        if (rows->key_name) cw_free(env, &rows->key_name[k]);
+    cw_free(env, &rows->name);
+    cw_free(env, &rows->unit);
+    cw_free(env, &rows->column);
+    cw_free(env, &rows->formula);
+    cw_free(env, &rows->base);
+    cw_free(env, &rows->key);
+    cw_free(env, &rows->key_name);
+    cw_free(env, &rows->message_name);
+    cw_free(env, out);
+}
+
+/* The place of a table column among those read as reals, added when new. */
+static cw_code base_place(cw_columns *rows, int32_t table_column, int32_t *place) {
+    for (int32_t k = 0; k < rows->bases; k++) {
+        if (rows->base[k] == table_column) {
+            *place = k;
+            return CW_OK;
+        }
+    }
+    CW_TRY(cw_realloc(rows->env, (size_t)rows->bases + 1, sizeof *rows->base, &rows->base));
+    rows->base[rows->bases] = table_column;
+    *place = rows->bases++;
+    return CW_OK;
+}
+
+typedef struct lookup_self {
+    cw_columns *rows;
+    cw_code code;
+} lookup_self;
+
+static int32_t lookup_base(void *self, const char *name) {
+    lookup_self *lookup = self;
+    int32_t column = cw_table_find(lookup->rows->table, name, NULL);
+    if (column < 0 || lookup->rows->table->column[column].kind == CW_TEXT) return -1;
+    int32_t place = -1;
+    if (lookup->code == CW_OK) lookup->code = base_place(lookup->rows, column, &place);
+    return place;
+}
+
+static cw_code parse_formula(cw_columns *rows, const char *what, const char *text, cw_expression **out) {
+    lookup_self lookup = {rows, CW_OK};
+    cw_code code = cw_expression_parse(rows->env, what, text, lookup_base, &lookup, out);
+    if (lookup.code != CW_OK) cw_expression_destroy(out);
+    return lookup.code != CW_OK ? lookup.code : code;
+}
+
+/* Appends a view column; takes over `formula`. */
+static cw_code append(cw_columns *rows, const char *name, const char *unit, int32_t base,
+                      cw_expression *formula, const cw_job_column *said, int32_t *place) {
+    cw_env *env = rows->env;
+    size_t room = (size_t)rows->reals + 1;
+    char *copy = NULL;
+    cw_code code = CW_OK;
+    CW_TRY_GOTO(code, cw_realloc(env, room, sizeof *rows->name, &rows->name), failed);
+    CW_TRY_GOTO(code, cw_realloc(env, room, sizeof *rows->unit, &rows->unit), failed);
+    CW_TRY_GOTO(code, cw_realloc(env, room, sizeof *rows->column, &rows->column), failed);
+    CW_TRY_GOTO(code, cw_realloc(env, room, sizeof *rows->formula, &rows->formula), failed);
+    CW_TRY_GOTO(code, cw_strdup(env, name, &copy), failed);
+    rows->name[rows->reals] = copy;
+    rows->unit[rows->reals] = (char *)(uintptr_t)unit;
+    rows->formula[rows->reals] = formula;
+    rows->column[rows->reals] = (cw_view_column){.base = base,
+                                                 .formula = formula,
+                                                 .low = said ? said->low : -(double)INFINITY,
+                                                 .high = said ? said->high : (double)INFINITY};
+    *place = rows->reals++;
+    return CW_OK;
+failed:
+    cw_expression_destroy(&formula);
+    return code;
+}
+
+static int32_t view_place(const cw_columns *rows, const char *name) {
+    for (int32_t k = 0; k < rows->reals; k++)
+        if (strcmp(rows->name[k], name) == 0) return k;
+    return -1;
+}
+
+static cw_code derived_column(cw_columns *rows, const cw_job_column *said, int32_t *place) {
+    char what[CW_NAME_BYTES + 64];
+    snprintf(what, sizeof what, "data.columns.%s.formula", said->name);
+    cw_expression *formula = NULL;
+    CW_TRY(parse_formula(rows, what, said->formula, &formula));
+    return append(rows, said->name, said->unit, 0, formula, said, place);
+}
+
+cw_code cw_columns_real(cw_columns *rows, const char *what, const char *name, int32_t *place) {
+    *place = view_place(rows, name);
+    if (*place >= 0) return CW_OK;
+    const cw_job_column *said = said_of(rows->job, name);
+    if (said && said->formula) return derived_column(rows, said, place);
+    const char *nearest = NULL;
+    int32_t column = cw_table_find(rows->table, name, &nearest);
+    if (column < 0) return unknown_column(rows, what, name, nearest);
+    const cw_column *found = &rows->table->column[column];
+    if (found->kind == CW_TEXT || (found->kind == CW_CATEGORY && found->categories > 2)) {
+        return cw_fail(rows->env, CW_BAD_JOB, rows->job->file,
+                       "derive a number from it with data.columns.NAME.formula",
+                       "%s: the column %s holds %s, not numbers", what, name,
+                       found->kind == CW_TEXT ? "text" : "categories");
+    }
+    int32_t base = -1;
+    CW_TRY(base_place(rows, column, &base));
+    return append(rows, name, found->unit, base, NULL, said, place);
+}
+
+/* A category becomes one indicator for each label but the first. */
+static cw_code indicators(cw_columns *rows, const char *name, const cw_column *found, int32_t *place,
+                          int32_t *count) {
+    cw_env *env = rows->env;
+    for (int32_t code = 1; code < found->categories; code++) {
+        char *label = NULL, *text = NULL;
+        cw_expression *formula = NULL;
+        cw_code status = CW_OK;
+        CW_TRY_GOTO(status, cw_format(env, &label, "%s=%s", name, found->category[code]), next);
+        place[code - 1] = view_place(rows, label);
+        if (place[code - 1] >= 0) goto next;
+        CW_TRY_GOTO(status, cw_format(env, &text, "`%s` == %d", name, code), next);
+        CW_TRY_GOTO(status, parse_formula(rows, name, text, &formula), next);
+        status = append(rows, label, NULL, 0, formula, NULL, &place[code - 1]);
+    next:
+        cw_free(env, &label);
+        cw_free(env, &text);
+        CW_TRY(status);
+    }
+    *count = found->categories - 1;
+    return CW_OK;
+}
+
+cw_code cw_columns_covariate(cw_columns *rows, const char *what, const char *name, int32_t *place,
+                             int32_t *count) {
+    *count = 1;
+    int32_t column = cw_table_find(rows->table, name, NULL);
+    if (column < 0 || rows->table->column[column].kind != CW_CATEGORY ||
+        rows->table->column[column].categories <= 2) {
+        return cw_columns_real(rows, what, name, place);
+    }
+    const cw_column *found = &rows->table->column[column];
+    if (found->categories > CW_MAX_DUMMIES) {
+        return cw_fail(rows->env, CW_BAD_JOB, rows->job->file, "use `absorb` for factors with many levels",
+                       "%s: the category %s has %d labels", what, name, found->categories);
+    }
+    return indicators(rows, name, found, place, count);
+}
+
+cw_code cw_columns_key(cw_columns *rows, const char *what, const char *name, int32_t *place) {
+    for (int32_t k = 0; k < rows->keys; k++) {
+        if (strcmp(rows->key_name[k], name) == 0) {
+            *place = k;
+            return CW_OK;
+        }
+    }
+    const char *nearest = NULL;
+    int32_t column = cw_table_find(rows->table, name, &nearest);
+    const cw_job_column *said = said_of(rows->job, name);
+    if (column < 0 && said) {
+        return cw_fail(rows->env, CW_BAD_JOB, rows->job->file, "name a column of the data",
+                       "%s: the derived column %s cannot tell groups apart exactly", what, name);
+    }
+    if (column < 0) return unknown_column(rows, what, name, nearest);
+    cw_env *env = rows->env;
+    char *copy = NULL;
+    CW_TRY(cw_realloc(env, (size_t)rows->keys + 1, sizeof *rows->key, &rows->key));
+    CW_TRY(cw_realloc(env, (size_t)rows->keys + 1, sizeof *rows->key_name, &rows->key_name));
+    CW_TRY(cw_strdup(env, name, &copy));
+    rows->key[rows->keys] = column;
+    rows->key_name[rows->keys] = copy;
+    *place = rows->keys++;
+    return CW_OK;
+}
+
+cw_code cw_columns_open(cw_columns *rows) {
+    cw_env *env = rows->env;
+    if (rows->job->data.where) CW_TRY(parse_formula(rows, "data.where", rows->job->data.where, &rows->where));
+    int32_t names = rows->reals + rows->keys;
+    CW_TRY(cw_alloc(env, (size_t)names, sizeof *rows->message_name, &rows->message_name));
+    for (int32_t k = 0; k < rows->reals; k++) rows->message_name[k] = rows->name[k];
+    for (int32_t k = 0; k < rows->keys; k++) rows->message_name[rows->reals + k] = rows->key_name[k];
+    CW_TRY(cw_reader_open(env, rows->table, rows->bases, rows->base, rows->keys, rows->key, &rows->reader));
+    rows->base_source = cw_reader_source(rows->reader);
+    const cw_view_spec spec = {.columns = rows->reals,
+                               .column = rows->column,
+                               .where = rows->where,
+                               .weight = rows->weight,
+                               .required = rows->reals,
+                               .name = rows->message_name};
+    CW_TRY(cw_view_create(env, &rows->base_source, &spec, &rows->view));
+    rows->source = cw_view_source(rows->view);
+    return CW_OK;
+}
