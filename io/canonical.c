@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crc.h"
+#include "../src/base/crc.h"
 
 typedef struct cw_storage_fact {
     int32_t bytes;

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../src/base/crc.h"
 #include "canonical_parts.h"
-#include "crc.h"
 
 typedef struct cw_share {
     int64_t first, mine;

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../src/base/crc.h"
 #include "canonical.h"
-#include "crc.h"
 #include "hdf5_file.h"
 #include "import.h"
 

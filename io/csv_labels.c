@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "csv_number.h"
+#include "../src/base/decimal.h"
 
 void cw_labels_init(cw_labels *labels, cw_env *env) {
     *labels = (cw_labels){.env = env};

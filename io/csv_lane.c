@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "csv_number.h"
+#include "../src/base/decimal.h"
 #include "csv_parse.h"
 #include "table.h"
 

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../src/base/decimal.h"
 #include "../src/base/sort.h"
-#include "csv_number.h"
 #include "csv_text.h"
 #include "table.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "csv_number.h"
+#include "../src/base/decimal.h"
 
 /* The bytes at hand: buffer[0 .. length) are those of the file from `base` on, the record at hand starts at
  * `at`, and `whole` is behind the last line feed: an unquoted field that starts before it ends before it. */

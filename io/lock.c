@@ -15,7 +15,7 @@
 #include "checkpoint.h"
 #include "file.h"
 
-enum { CW_LOCK_BYTES = 4096, CW_FIELD_BYTES = 256, CW_LOCK_TRIES = 5, CW_LOCK_MOMENTS = 40 };
+enum { CW_LOCK_BYTES = 4096, CW_FIELD_BYTES = 256, CW_LOCK_TRIES = 5 };
 
 /* Who holds a lock. Numbers of processes mean something only on the same host, since the same start of the
  * system, and among processes that see each other (containers); their start time tells a reused number. */
@@ -74,13 +74,16 @@ static void start_of(const char *pid, char *start, size_t size) {
     snprintf(start, size, "%s", field);
 }
 
-/* A process that has ended but was not yet waited for keeps its number; its state is Z or X. */
+/* A process that is ending, or has ended and was not yet waited for, keeps its number but runs no more: its
+ * memory is gone, and with it its command line. */
 static int is_defunct(const char *pid) {
-    char path[CW_FIELD_BYTES + 16], text[1024];
-    snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    first_word(path, text, sizeof text);
-    const char *state = strrchr(text, ')');
-    return state && state[1] == ' ' && (state[2] == 'Z' || state[2] == 'X');
+    char path[CW_FIELD_BYTES + 16], text[16] = "?";
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return 0;
+    ssize_t count = read(descriptor, text, sizeof text);
+    close(descriptor);
+    return count == 0;
 }
 
 static void from_environment(const char *name, char *text, size_t size) {
@@ -256,18 +259,6 @@ static cw_code clear_stale(cw_env *env, const char *file, const cw_holder *self)
     return CW_OK;
 }
 
-/* A killed run may take a moment to go: the lock is asked again for two seconds before it is refused. */
-static cw_code clear_patiently(cw_env *env, const char *file, const cw_holder *self) {
-    const struct timespec moment = {0, 50000000};
-    cw_code code = clear_stale(env, file, self);
-    for (int i = 0; i < CW_LOCK_MOMENTS && code == CW_CANNOT_WRITE; i++) {
-        cw_env_clear(env);
-        (void)nanosleep(&moment, NULL);
-        code = clear_stale(env, file, self);
-    }
-    return code;
-}
-
 static cw_code take(cw_lock *lock, const char *folder) {
     cw_env *env = lock->env;
     cw_holder self;
@@ -283,7 +274,7 @@ static cw_code take(cw_lock *lock, const char *folder) {
     int taken = 0;
     for (int i = 0; i < CW_LOCK_TRIES && !taken && code == CW_OK; i++) {
         code = make_lock(env, lock->file, lock->text, &taken);
-        if (code == CW_OK && !taken) code = clear_patiently(env, lock->file, &self);
+        if (code == CW_OK && !taken) code = clear_stale(env, lock->file, &self);
     }
     if (guard >= 0) close(guard);
     if (code == CW_OK && !taken) code = cannot(env, lock->file, "take", EAGAIN);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../mpi/context.h"
 #include "../src/base/cpu.h"
@@ -47,6 +48,16 @@ static void stop_signal(int number) {
     cw_request_stop();
 }
 
+/* A crash ends in one line too, written with what a handler may call. */
+static void crash_signal(int number) {
+    static const char line[] =
+        "causeway: crashed; a damaged HDF5 file can do this inside the HDF5 library: check the "
+        "files with h5dump, else please report it\n";
+    (void)number;
+    if (write(STDERR_FILENO, line, sizeof line - 1) < 0) _exit(cw_exit_code(CW_INTERNAL));
+    _exit(cw_exit_code(CW_INTERNAL));
+}
+
 static void install_signals(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -55,6 +66,9 @@ static void install_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = crash_signal;
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
 }
 
 /* The one place that reads settings from the environment (all begin with CAUSEWAY_). */

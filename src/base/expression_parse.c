@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "expression_code.h"
 
 typedef enum token_kind { T_END, T_NUMBER, T_NAME, T_QUOTED, T_SYMBOL, T_BAD } token_kind;
@@ -24,7 +25,7 @@ typedef struct parser {
     cw_name_lookup lookup;
     void *self;
     cw_expression *program;
-    char name[CW_EXPRESSION_BYTES + 1];
+    char name[CW_EXPRESSION_BYTES + CW_NUMBER_PAD];
 } parser;
 
 /* From loose to tight. */
@@ -167,10 +168,9 @@ static cw_code read_number(parser *p) {
     p->at = at;
     memcpy(p->name, p->text + t->start, (size_t)t->length);
     p->name[t->length] = '\0';
-    char *end;
-    t->number = strtod(p->name, &end);
-    if (*end)
-        return fail_at(p, t->start, NULL, "cannot read a number (is a locale with a decimal comma set?)");
+    int64_t integer;
+    if (!cw_number_parse(p->name, (size_t)t->length, &integer, &t->number))
+        return fail_at(p, t->start, NULL, "cannot read a number");
     if (t->number - t->number != 0)
         return fail_at(p, t->start, "use at most 1.79e308", "a number is too large");
     if (is_letter(p->text[at]) || p->text[at] == '.')

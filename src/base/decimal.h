@@ -1,7 +1,7 @@
 /* Decimal text to doubles, correctly rounded (nearest, ties to even) whatever the locale, and to exact int64.
  * What the fast paths read may run up to 8 bytes past the number: the caller's buffer is padded. */
-#ifndef CW_IO_CSV_NUMBER_H
-#define CW_IO_CSV_NUMBER_H
+#ifndef CW_BASE_DECIMAL_H
+#define CW_BASE_DECIMAL_H
 
 #include <math.h>
 #include <stddef.h>

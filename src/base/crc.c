@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "../src/base/cpu.h"
+#include "cpu.h"
 
 /* The reflected Castagnoli polynomial. */
 #define CW_CRC_POLYNOMIAL 0x82F63B78u

@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli): the same number by the CPU's instruction and by table. */
-#ifndef CW_IO_CRC_H
-#define CW_IO_CRC_H
+#ifndef CW_BASE_CRC_H
+#define CW_BASE_CRC_H
 
 #include <stddef.h>
 #include <stdint.h>

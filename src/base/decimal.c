@@ -1,4 +1,4 @@
-#include "csv_number.h"
+#include "decimal.h"
 
 #include <math.h>
 

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/crc.h"
-#include "io/csv_number.h"
+#include "src/base/crc.h"
+#include "src/base/decimal.h"
 #include "src/base/cpu.h"
 
 static uint64_t state = 88172645463325252u;

@@ -1,4 +1,4 @@
-#include "csv_number.h"
+#include "decimal.h"
 
 /* Truncated 128-bit mantissas of 5^q, q = -342 .. 308 (high word first), normalised so that the top bit is
  * set: for q >= 0 the leading bits of 5^q, for q < 0 the reciprocal rounded up, as the method of D. Lemire,
