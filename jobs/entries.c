@@ -10,6 +10,7 @@
 
 static const double condition_limit = 1e10; /* of the scaled Gram matrix: digits left are few */
 static const double leverage_limit = 0.5;   /* one row decides half of its own fit */
+static const double imbalance_limit = 0.25; /* standard deviations; Imbens & Rubin (2015), section 14.2 */
 enum { CW_FEW_CLUSTERS_FLAG = 40, CW_FEW_ROWS = 30 };
 
 static cw_code add_flag(cw_env *env, cw_flag **flag, int32_t *flags, const char *id, const char *severity,
@@ -115,6 +116,7 @@ static cw_code fill_diagnostics(cw_env *env, const cw_task *task, cw_entry *entr
     CW_TRY(add_number(env, entry, "sigma2", r->sigma2));
     CW_TRY(add_number(env, entry, "rss", r->rss));
     CW_TRY(add_number(env, entry, "condition", r->condition));
+    if (isfinite(r->imbalance)) CW_TRY(add_number(env, entry, "imbalance", r->imbalance));
     if (isfinite(r->max_leverage)) CW_TRY(add_number(env, entry, "max_leverage", r->max_leverage));
     if (isfinite(r->fixed_covariates))
         CW_TRY(add_number(env, entry, "se_fixed_covariates", r->fixed_covariates));
@@ -159,6 +161,13 @@ static cw_code flag_numbers(cw_run *run, const cw_task *task, cw_entry *entry) {
         CW_TRY(add_flag(env, &entry->flag, &entry->flags, "high-leverage", "warning",
                         "A single row decides %.0f %% of its own fit: look at extreme covariate values.",
                         100 * r->max_leverage));
+    }
+    if (r->n_treated + r->n_control == r->n && r->imbalance > imbalance_limit) {
+        CW_TRY(
+            add_flag(env, &entry->flag, &entry->flags, "extrapolation", "warning",
+                     "Treated and control rows differ by up to %.2g standard deviations in a covariate: the "
+                     "number leans on a straight line where one of the arms has few rows.",
+                     r->imbalance));
     }
     int64_t arm = r->n_treated < r->n_control ? r->n_treated : r->n_control;
     if (task->method != CW_METHOD_OLS && arm < CW_FEW_ROWS) {

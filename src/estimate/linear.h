@@ -92,6 +92,9 @@ typedef struct cw_linear_result {
         mean_control; /* weighted outcome means of the arms; NaN with ADJUST and no such rows */
     double rank, sigma2, rss, condition;
     double max_leverage; /* NaN if leverage was not asked for */
+    double imbalance;    /* the largest difference of a covariate's means between treated and control, in its
+                            standard    deviations within the arms (Imbens & Rubin 2015, 14.2; ADJUST: by its
+                            regression on the treatment);    NaN without covariates or with absorbed factors */
     int64_t clusters;
     double max_cluster_share; /* largest cluster's share of the rows */
 } cw_linear_result;

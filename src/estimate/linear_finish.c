@@ -66,6 +66,7 @@ void cw_linear_finish(const cw_linear *linear, const void *scores_state, const v
                                  .n_treated = counts[CW_SCORE_ROWS_TREATED],
                                  .weight_sum = sums[CW_SCORE_WEIGHT],
                                  .weight_square_sum = sums[CW_SCORE_WEIGHT_SQUARE],
+                                 .imbalance = cw_linear_scalar(linear, CW_LINEAR_IMBALANCE),
                                  .condition = cw_linear_scalar(linear, CW_LINEAR_CONDITION),
                                  .rank = cw_linear_scalar(linear, CW_LINEAR_RANK)};
     double shift = linear->shift[linear->columns], k = result->rank;

@@ -249,6 +249,39 @@ static cw_code effect_of_arms(fitting *fit, const void *state, double *solution,
     return CW_OK;
 }
 
+/* Mean of column i under fit f, and the mean product of columns i and j less that of their means. */
+static double mean(const fitting *fit, int32_t f, int32_t i) {
+    return gram(fit, f, 0, i) / gram(fit, f, 0, 0);
+}
+
+static double covariance(const fitting *fit, int32_t f, int32_t i, int32_t j) {
+    return gram(fit, f, i, j) / gram(fit, f, 0, 0) - mean(fit, f, i) * mean(fit, f, j);
+}
+
+/* How far the arms are apart in covariate i, in standard deviations within the arms. */
+static double imbalance_of(const fitting *fit, int32_t i) {
+    const cw_linear *linear = fit->linear;
+    double apart, within;
+    if (linear->fits == 2) {
+        apart = mean(fit, 1, i) - mean(fit, 0, i);
+        within = (covariance(fit, 0, i, i) + covariance(fit, 1, i, i)) / 2;
+    } else {
+        int32_t t = linear->k - 1;
+        double together = covariance(fit, 0, i, t), spread = covariance(fit, 0, t, t);
+        apart = together / spread * design_scale(fit, t) * (linear->spec.treated - linear->spec.control);
+        within = covariance(fit, 0, i, i) - together * together / spread;
+    }
+    return within > 0 ? fabs(apart) / sqrt(within) : 0;
+}
+
+static double imbalance(const fitting *fit) {
+    const cw_linear *linear = fit->linear;
+    double largest = 0;
+    if (!linear->constant || linear->spec.covariates == 0) return NAN;
+    for (int32_t i = 1; i <= linear->spec.covariates; i++) largest = fmax(largest, imbalance_of(fit, i));
+    return largest;
+}
+
 static cw_code run(fitting *fit, const void *state, double *solution) {
     const cw_linear *linear = fit->linear;
     cw_linear_part part[2];
@@ -268,6 +301,7 @@ static cw_code run(fitting *fit, const void *state, double *solution) {
     if (n <= solution[CW_LINEAR_RANK])
         return cw_fail(linear->env, CW_BAD_DATA, NULL, "use fewer covariates or more rows",
                        "%.15g rows are too few for %.15g columns", n, solution[CW_LINEAR_RANK]);
+    solution[CW_LINEAR_IMBALANCE] = imbalance(fit);
     return linear->fits == 1 ? effect_of_slope(fit, solution, part)
                              : effect_of_arms(fit, state, solution, part);
 }

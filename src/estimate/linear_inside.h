@@ -21,6 +21,7 @@ enum {
     CW_LINEAR_TARGET,     /* sum of the weights of the target rows (two fits) */
     CW_LINEAR_RESIDUAL,   /* >= sum of w e^2 */
     CW_LINEAR_MEAN_BOUND, /* >= sum over rows of |covariates' part of the influence| */
+    CW_LINEAR_IMBALANCE,  /* largest standardised difference of a covariate between the arms; NaN unknown */
     CW_LINEAR_SCALARS
 };
 

@@ -137,6 +137,25 @@ class Reference(Folder):
         self.assertIsNone(entry["diagnostics"]["HC3"])
         self.assertTrue(math.isfinite(entry["se"]))
 
+    def test_arms_far_apart_are_flagged(self):
+        """The largest standardised difference of a covariate, by its definition; the experiment has none."""
+        covariates = ["age", "educ", "black", "re74", "re75"]
+        for data, flagged in (("nsw_cps1.csv", True), ("nsw_dw.csv", False)):
+            names, rows = read_rows(reference_data(data))
+            largest = 0
+            for name in covariates:
+                arms = [[float(r[names.index(name)]) for r in rows if r[names.index("treat")] == t] for t in "01"]
+                means = [sum(a) / len(a) for a in arms]
+                spread = [sum((v - m) ** 2 for v in a) / len(a) for a, m in zip(arms, means)]
+                largest = max(largest, abs(means[1] - means[0]) / (sum(spread) / 2) ** 0.5)
+            write_rows(self.path(data), names, rows)
+            job = {"data": {"file": data}, "question": {"treatment": "treat", "outcome": "re78"},
+                   "estimate": [{"method": "lin", "covariates": covariates}], "output": {"folder": data + ".out"}}
+            run(["run", self.job("job.yaml", job), "--quiet"])
+            entry = self.results(data + ".out")["estimates"][0]
+            self.assertAlmostEqual(entry["diagnostics"]["imbalance"], largest, delta=1e-9)
+            self.assertEqual("extrapolation" in [f["id"] for f in entry["flags"]], flagged)
+
     def test_a_copy_of_the_treatment_is_refused(self):
         """Given a copy of the treatment nothing is left to compare: an error, not a coefficient."""
         self.data(CASES["OLS12"]["inputs"], "a.csv")
