@@ -261,11 +261,13 @@ cw_code cw_columns_open(cw_columns *rows) {
     for (int32_t k = 0; k < rows->keys; k++) rows->message_name[rows->reals + k] = rows->key_name[k];
     CW_TRY(cw_reader_open(env, rows->table, rows->bases, rows->base, rows->keys, rows->key, &rows->reader));
     rows->base_source = cw_reader_source(rows->reader);
+    /* where a missing value is an error the profile finds and names it: the view need not look for it, too */
+    int32_t required = rows->job->data.missing == CW_MISSING_DROP ? rows->reals : 0;
     const cw_view_spec spec = {.columns = rows->reals,
                                .column = rows->column,
                                .where = rows->where,
                                .weight = rows->weight,
-                               .required = rows->reals,
+                               .required = required,
                                .name = rows->message_name};
     CW_TRY(cw_view_create(env, &rows->base_source, &spec, &rows->view));
     rows->source = cw_view_source(rows->view);

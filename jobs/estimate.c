@@ -65,23 +65,32 @@ typedef struct first_look {
     int64_t treatment_is_binary;
 } first_look;
 
+static void look_at_column(const cw_block *block, const double *x, cw_column_facts *facts, int *binary) {
+    double sum = 0, low = INFINITY, high = -(double)INFINITY;
+    int64_t used = 0, others = 0;
+    for (int32_t i = 0; i < block->rows; i++) {
+        double v = x[i];
+        if ((block->weight && !(block->weight[i] > 0)) || v != v) continue;
+        used++;
+        sum += v;
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+        others += v != 0 && v != 1;
+    }
+    double mean = used ? sum / (double)used : 0; /* infinite or all missing: judged after the pass */
+    *facts = (cw_column_facts){.low = low, .high = high, .shift = isfinite(mean) ? mean : 0};
+    *binary = others == 0;
+}
+
 static void look_at(const cw_run *run, const cw_block *block, cw_column_facts *facts, first_look *look,
                     int64_t *used) {
     *used = 0;
     for (int32_t i = 0; i < block->rows; i++) *used += !block->weight || block->weight[i] > 0;
     if (*used == 0) return;
     for (int32_t j = 0; j < run->columns->reals; j++) {
-        double sum = 0, low = INFINITY, high = -(double)INFINITY;
-        for (int32_t i = 0; i < block->rows; i++) {
-            double v = block->real[j][i];
-            if (block->weight && !(block->weight[i] > 0)) continue;
-            sum += v;
-            low = fmin(low, v);
-            high = fmax(high, v);
-            if (j == run->treatment && v != 0 && v != 1) look->treatment_is_binary = 0;
-        }
-        facts[j] = (cw_column_facts){.low = low, .high = high, .shift = sum / (double)*used};
-        if (!isfinite(facts[j].shift)) facts[j].shift = 0; /* infinite values are judged after the pass */
+        int binary = 0;
+        look_at_column(block, block->real[j], &facts[j], &binary);
+        if (j == run->treatment) look->treatment_is_binary = binary;
     }
 }
 
@@ -139,14 +148,24 @@ static cw_code prepare_tasks(cw_run *run, int absorbing) {
 
 /* A missing value where the job allows none is the data's fault, and the first one is named. */
 static cw_code judge_missing(cw_run *run, const cw_census_counts *census) {
-    if (census->missing == 0 || run->job->data.missing == CW_MISSING_DROP) return CW_OK;
+    if (run->job->data.missing == CW_MISSING_DROP) return CW_OK;
+    int64_t values = census->missing, row = census->first_missing;
+    int32_t which = census->missing_column; /* keys are the view's to find */
+    for (int32_t j = 0; j < run->columns->reals; j++) {
+        cw_profile_column column;
+        cw_profile_get(run->profile, run->profile_state, j, &column);
+        values += column.missing;
+        if (column.missing == 0 || (row >= 0 && row <= column.first_missing)) continue;
+        row = column.first_missing;
+        which = j;
+    }
+    if (values == 0) return CW_OK;
     char where[CW_ERROR_PLACE];
-    snprintf(where, sizeof where, "%s, row %lld", run->columns->message_name[census->missing_column],
-             (long long)census->first_missing + 1);
+    snprintf(where, sizeof where, "%s, row %lld", run->columns->message_name[which], (long long)row + 1);
     return cw_fail(run->env, CW_BAD_DATA, where,
                    "say data.missing: drop to leave such rows out, or mend the data",
-                   "%lld of %lld rows have a missing value in a column that the job uses",
-                   (long long)census->missing, (long long)run->table->rows);
+                   "%lld missing values in %lld rows of the columns that the job uses", (long long)values,
+                   (long long)run->table->rows);
 }
 
 static int needs_two_values(const cw_run *run) {

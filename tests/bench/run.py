@@ -53,7 +53,7 @@ def run_job(program, job, folder, ranks, rounds=3):
         wall = time.perf_counter() - start
         with open(os.path.join(folder, "results.json")) as file:
             results = json.load(file)
-        stages = {t["name"]: t for t in results["timing"]["stages"]}
+        stages = {t["name"]: t for t in results["timing"]["timers"]}
         row = {"seconds": stages["estimate"]["seconds_max"], "wall_seconds": wall, "ranks": ranks,
                "value": results["estimates"][0]["value"], "se": results["estimates"][0]["se"],
                "stages": {n: {k: t[k] for k in ("seconds_max", "gigabytes_per_second", "gigaflops_per_second")}
@@ -64,7 +64,7 @@ def run_job(program, job, folder, ranks, rounds=3):
     return best
 
 
-def bench_csv(program, ask, folder, rows=400000):
+def bench_csv(program, ask, folder, rows=2000000):
     stream = random.Random(1)
     path = os.path.join(folder, "a.csv")
     with open(path, "w") as file:
