@@ -162,10 +162,16 @@ static cw_code settle(cw_copier *copier) {
     return code;
 }
 
+/* Texts are written as codes with labels: a category. */
+static cw_kind written_kind(const cw_column *column) {
+    return column->kind == CW_TEXT ? CW_CATEGORY : column->kind;
+}
+
 static void describe(const cw_copier *copier, cw_column *out) {
     for (int32_t c = 0; c < copier->columns; c++) {
         const cw_copied *one = &copier->column[c];
         out[c] = copier->table->column[one->source];
+        out[c].kind = written_kind(&out[c]);
         out[c].storage = one->storage;
         out[c].missings = one->missing > 0;
         out[c].scale = 1; /* values are scaled when they are read */
@@ -227,7 +233,8 @@ static cw_code report_on(const cw_copier *copier, const char *target, char **rep
             snprintf(line, sizeof line, "  %-20s LEFT OUT: %s\n", column->name, why);
         } else {
             snprintf(line, sizeof line, "  %-20s %-8s %-3s missing %lld\n", column->name,
-                     cw_kind_name(column->kind), cw_storage_name(one->storage), (long long)one->missing);
+                     cw_kind_name(written_kind(column)), cw_storage_name(one->storage),
+                     (long long)one->missing);
         }
         cw_code code = cw_format(copier->env, &longer, "%s%s", *report, line);
         cw_free(copier->env, report);

@@ -114,7 +114,7 @@ typedef struct lookup_self {
 static int32_t lookup_base(void *self, const char *name) {
     lookup_self *lookup = self;
     int32_t column = cw_table_find(lookup->rows->table, name, NULL);
-    if (column < 0 || lookup->rows->table->column[column].kind == CW_TEXT) return -1;
+    if (column < 0 || lookup->rows->table->column[column].storage == CW_S_TEXT) return -1;
     int32_t place = -1;
     if (lookup->code == CW_OK) lookup->code = base_place(lookup->rows, column, &place);
     return place;
@@ -176,11 +176,12 @@ cw_code cw_columns_real(cw_columns *rows, const char *what, const char *name, in
     int32_t column = cw_table_find(rows->table, name, &nearest);
     if (column < 0) return unknown_column(rows, what, name, nearest);
     const cw_column *found = &rows->table->column[column];
-    if (found->kind == CW_TEXT || (found->kind == CW_CATEGORY && found->categories > 2)) {
+    int text = found->kind == CW_TEXT || found->storage == CW_S_TEXT;
+    if (text || (found->kind == CW_CATEGORY && found->categories > 2)) {
         return cw_fail(rows->env, CW_BAD_JOB, rows->job->file,
-                       "derive a number from it with data.columns.NAME.formula",
-                       "%s: the column %s holds %s, not numbers", what, name,
-                       found->kind == CW_TEXT ? "text" : "categories");
+                       text ? "causeway import makes a category of it"
+                            : "derive a number from it with data.columns.NAME.formula",
+                       "%s: the column %s holds %s, not numbers", what, name, text ? "text" : "categories");
     }
     int32_t base = -1;
     CW_TRY(base_place(rows, column, &base));

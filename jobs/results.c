@@ -17,7 +17,9 @@ static cw_code fill_question(cw_run *run) {
     cw_env *env = run->env;
     cw_results *results = run->results;
     const cw_job *job = run->job;
-    if (job->title) CW_TRY(cw_strdup(env, job->title, &results->title));
+    CW_TRY(job->title ? cw_strdup(env, job->title, &results->title)
+                      : cw_format(env, &results->title, "The effect of %s on %s", job->question.treatment,
+                                  job->question.outcome));
     CW_TRY(cw_job_effective(env, job, 0, &results->job_yaml));
     results->job_digest = run->job_digest;
     CW_TRY(cw_strdup(env, job->question.treatment, &results->treatment));
@@ -107,7 +109,16 @@ static cw_code fill_identification(cw_run *run) {
     return CW_OK;
 }
 
-/* The primary estimate is the first in the list that is a number; never chosen by its result. */
+/* The primary estimate is the first in the list, never chosen by its result. Where the list is the program's
+ * own (auto), the first that the data could give at all and the graph allows. */
+static int32_t primary_of(const cw_run *run) {
+    int32_t last = run->job->estimate_auto ? run->tasks : run->tasks > 0;
+    for (int32_t k = 0; k < last; k++)
+        if (!run->task[k].why && (!run->job->estimate_auto || !run->graph || run->task[k].adjustment_valid))
+            return k;
+    return -1;
+}
+
 static cw_code fill_answer(cw_run *run) {
     cw_results *results = run->results;
     results->status = !run->graph                   ? "unchecked"
@@ -115,29 +126,29 @@ static cw_code fill_answer(cw_run *run) {
                                                     : "not-identified";
     results->primary = -1;
     if (run->graph && !run->adjustment->identified) {
-        return cw_format(run->env, &results->answer_text,
-                         "The graph does not let adjustment identify the effect of %s on %s: %s",
-                         results->treatment, results->outcome,
-                         run->adjustment->obstacle ? run->adjustment->obstacle : "");
+        return cw_format(
+            run->env, &results->answer_text,
+            "By the graph, adjustment cannot tell the effect of %s on %s from what else ties them.",
+            results->treatment, results->outcome);
     }
-    if (run->tasks > 0 && !run->task[0].why) results->primary = 0;
+    results->primary = primary_of(run);
     if (results->primary < 0)
         return cw_format(run->env, &results->answer_text, "The primary estimate could not be made.");
-    const cw_entry *entry = &results->entry[0];
+    const cw_entry *entry = &results->entry[results->primary];
     const char *graph = run->graph ? "if the graph is right" : "if these covariates are the right ones";
     if (!run->graph && entry->covariates == 0) graph = "if the treatment was as good as random";
-    if (run->graph && !run->task[0].adjustment_valid)
+    if (run->graph && !run->task[results->primary].adjustment_valid)
         graph = "but by the graph this is an association, not the effect";
-    char value[32], lower[32], upper[32];
+    char value[32], lower[32], upper[32], interval[128] = "no interval: its standard error is not defined";
     cw_number_text(entry->value, value);
     cw_number_text(entry->lower, lower);
     cw_number_text(entry->upper, upper);
-    return cw_format(
-        run->env, &results->answer_text,
-        "Changing %s from %.6g to %.6g changes the mean of %s by %s%s%s (%.4g %% interval %s to %s), "
-        "%s.",
-        results->treatment, run->control, run->treated, results->outcome, value, entry->unit ? " " : "",
-        entry->unit ? entry->unit : "", 100 * entry->level, lower, upper, graph);
+    if (isfinite(entry->lower))
+        snprintf(interval, sizeof interval, "%.4g %% interval %s to %s", 100 * entry->level, lower, upper);
+    return cw_format(run->env, &results->answer_text,
+                     "Changing %s from %.6g to %.6g changes the mean of %s by %s%s%s (%s), %s.",
+                     results->treatment, run->control, run->treated, results->outcome, value,
+                     entry->unit ? " " : "", entry->unit ? entry->unit : "", interval, graph);
 }
 
 static cw_code fill_flags(cw_run *run) {
