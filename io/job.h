@@ -19,8 +19,8 @@ typedef enum cw_effect { CW_ATE, CW_ATT, CW_ATC } cw_effect;
 /* Standard errors, in the order they are reported. */
 #define CW_SE_LIST(X)                                                                                        \
     X(CLASSICAL, "classical")                                                                                \
-    X(WELCH, "welch") X(HC0, "HC0") X(HC1, "HC1") X(HC2, "HC2") X(HC3, "HC3") X(CR0, "CR0") X(CR1, "CR1")    \
-        X(CR2, "CR2")
+    X(WELCH, "welch")                                                                                        \
+    X(HC0, "HC0") X(HC1, "HC1") X(HC2, "HC2") X(HC3, "HC3") X(CR0, "CR0") X(CR1, "CR1") X(CR2, "CR2")
 typedef enum cw_se {
 #define CW_SE_ENUM(name, text) CW_SE_##name,
     CW_SE_LIST(CW_SE_ENUM)

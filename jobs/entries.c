@@ -233,8 +233,7 @@ static cw_code fill_assumptions(cw_run *run, const cw_task *task, cw_entry *entr
         "Each row's outcome depends on its own treatment only (no interference).",
         "The treatment means the same thing in every row (consistency).",
         "Treatment, outcome and covariates are measured without error that matters.",
-        "The covariates were settled before the treatment, and the treatment before the outcome (time "
-        "zero)."};
+        "The covariates were settled before the treatment, and that before the outcome (time zero)."};
     cw_env *env = run->env;
     if (task->method == CW_METHOD_DIFFERENCE) {
         CW_TRY(add_assumption(

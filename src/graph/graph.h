@@ -45,9 +45,10 @@ cw_code cw_graph_close(cw_graph *graph) CW_CHECKED;
 void cw_graph_ancestors(const cw_graph *graph, uint8_t *mark, int32_t *stack);
 void cw_graph_descendants(const cw_graph *graph, uint8_t *mark, int32_t *stack);
 
-/* m-separation of x and y (flags) given z (flags) by reachability over (node, mark) in linear time (Shachter's ball;
- * Richardson 2003). `cut` (flags, may be NULL): edges from a node in x to a node in cut are taken out first. *separated is
- * 1 or 0; when 0 and `walk` is not NULL, *walk (cw_free it) spells an open walk, e.g. "x <- u -> y". */
+/* m-separation of x and y (flags) given z (flags) by reachability over (node, mark) in linear time
+ * (Shachter's ball; Richardson 2003). `cut` (flags, may be NULL): edges from a node in x to a node in cut are
+ * taken out first. *separated is 1 or 0; when 0 and `walk` is not NULL, *walk (cw_free it) spells an open
+ * walk, e.g. "x <- u -> y". */
 cw_code cw_graph_separated(const cw_graph *graph, const uint8_t *x, const uint8_t *y, const uint8_t *z,
                            const uint8_t *cut, int *separated, char **walk) CW_CHECKED;
 

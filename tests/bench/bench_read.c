@@ -1,5 +1,5 @@
-/* bench_read FILE.h5: streams every column of a table through the reader, block by block, and prints JSON. Each value is
- * touched (one sum a column and block), as a method would. */
+/* bench_read FILE.h5: streams every column of a table through the reader, block by block, and prints JSON.
+ * Each value is touched (one sum a column and block), as a method would. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,15 +7,13 @@
 #include "io/table.h"
 #include "src/base/real.h"
 
-static double now(void)
-{
+static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 2) return 64;
     cw_env env;
     cw_env_init(&env);
@@ -34,8 +32,10 @@ int main(int argc, char **argv)
         for (int64_t first = 0; first < source.rows && code == CW_OK; first += CW_BLOCK_ROWS) {
             cw_block block;
             int64_t left = source.rows - first;
-            code = source.read(&env, source.self, first, (int32_t)(left < CW_BLOCK_ROWS ? left : CW_BLOCK_ROWS), &block);
-            for (int32_t j = 0; code == CW_OK && j < block.reals; j++) sum += cw_sum(block.rows, block.real[j]);
+            code = source.read(&env, source.self, first,
+                               (int32_t)(left < CW_BLOCK_ROWS ? left : CW_BLOCK_ROWS), &block);
+            for (int32_t j = 0; code == CW_OK && j < block.reals; j++)
+                sum += cw_sum(block.rows, block.real[j]);
         }
         double seconds = now() - start;
         if (seconds < best) best = seconds;
@@ -47,7 +47,8 @@ int main(int argc, char **argv)
         return cw_exit_code(code);
     }
     double bytes = (double)table->rows * table->columns * 8;
-    printf("{\"seconds\": %.6f, \"gigabytes_per_second\": %.3f, \"sum\": %.17g}\n", best, bytes / best / 1e9, sum);
+    printf("{\"seconds\": %.6f, \"gigabytes_per_second\": %.3f, \"sum\": %.17g}\n", best, bytes / best / 1e9,
+           sum);
     cw_reader_close(&reader);
     cw_table_destroy(&table);
     return 0;

@@ -1,5 +1,5 @@
-/* make_table ROWS COVARIATES OUT.h5: simulated rows in one HDF5 group, one contiguous dataset of doubles a column:
- * y = 2 t + sum of x_j / j + noise, t depends on x_1. The same bytes every time. */
+/* make_table ROWS COVARIATES OUT.h5: simulated rows in one HDF5 group, one contiguous dataset of doubles a
+ * column: y = 2 t + sum of x_j / j + noise, t depends on x_1. The same bytes every time. */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +9,16 @@
 enum { CHUNK = 65536, MAX_COLUMNS = 1024 };
 
 /* Roughly normal and quick: the sum of four uniforms, centred and scaled. */
-static double draw(cw_stream stream, uint64_t row, uint32_t column)
-{
+static double draw(cw_stream stream, uint64_t row, uint32_t column) {
     uint64_t words[2];
     cw_stream_words(stream, row, column, 0, words);
     double sum = 0;
-    for (int k = 0; k < 4; k++) sum += (double)(words[k / 2] >> (k % 2 ? 32 : 0) & 0xffffffffu) / 4294967296.0;
+    for (int k = 0; k < 4; k++)
+        sum += (double)(words[k / 2] >> (k % 2 ? 32 : 0) & 0xffffffffu) / 4294967296.0;
     return (sum - 2.0) * 1.7320508075688772;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 4) return 64;
     long long rows = atoll(argv[1]);
     int p = atoi(argv[2]), columns = p + 2;

@@ -1,4 +1,5 @@
-/* The inline graph: every line of the input is an edge; what is accepted is also searched for an adjustment. */
+/* The inline graph: every line of the input is an edge; what is accepted is also searched for an adjustment.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cw_env env;
     cw_env_init(&env);
     cw_graph *graph = NULL;

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/cpu.h"
 #include "src/base/crc.h"
 #include "src/base/decimal.h"
-#include "src/base/cpu.h"
 
 static uint64_t state = 88172645463325252u;
 static uint64_t next(void) {
