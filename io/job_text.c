@@ -95,7 +95,7 @@ void cw_bytes_text(int64_t bytes, char text[32]) {
 }
 
 int cw_is_word(const cw_yaml_node *node, const char *word) {
-    return node->type == CW_YAML_SCALAR && node->plain && strcmp(node->text, word) == 0;
+    return node->type == CW_YAML_SCALAR && strcmp(node->text, word) == 0;
 }
 
 static int smallest(int a, int b, int c) {
