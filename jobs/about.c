@@ -1,4 +1,4 @@
-/* causeway --version and causeway job. */
+/* What the program says of itself: --version, the manual of the job file, the closing table of timers. */
 #include <hdf5.h>
 #include <stdio.h>
 
@@ -43,4 +43,14 @@ cw_code cw_command_job(cw_env *env, const cw_options *options) {
     fputs(text, stdout);
     cw_free(env, &text);
     return CW_OK;
+}
+
+void cw_log_timings(cw_env *env, const cw_timing *timing, int32_t count) {
+    cw_log(env, CW_INFO, "%-24s %6s %10s %10s %8s %8s %8s", "timer", "calls", "max s", "mean s", "max/min",
+           "GB/s", "GF/s");
+    for (int32_t k = 0; k < count; k++) {
+        const cw_timing *t = &timing[k];
+        cw_log(env, CW_INFO, "%-24.24s %6lld %10.4f %10.4f %8.2f %8.2f %8.2f", t->name, (long long)t->calls,
+               t->seconds_max, t->seconds_mean, t->ratio, t->gigabytes_per_second, t->gigaflops_per_second);
+    }
 }

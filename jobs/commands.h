@@ -15,4 +15,7 @@ cw_code cw_command_inspect(cw_env *env, const cw_options *options) CW_CHECKED;
 cw_code cw_command_job(cw_env *env, const cw_options *options) CW_CHECKED;
 cw_code cw_command_version(cw_env *env) CW_CHECKED;
 
+/* The closing table of timers as log lines, for --verbose. */
+void cw_log_timings(cw_env *env, const cw_timing *timing, int32_t count);
+
 #endif

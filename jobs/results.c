@@ -11,6 +11,7 @@
 #include "../io/file.h"
 #include "../src/base/cpu.h"
 #include "build_info.h"
+#include "commands.h"
 #include "run.h"
 
 static cw_code fill_question(cw_run *run) {
@@ -247,22 +248,10 @@ done:
     return code;
 }
 
-/* The closing table, for --verbose. */
-static void log_timings(const cw_run *run) {
-    cw_log(run->env, CW_INFO, "%-24s %6s %10s %10s %8s %8s %8s", "timer", "calls", "max s", "mean s",
-           "max/min", "GB/s", "GF/s");
-    for (int32_t k = 0; k < run->timings; k++) {
-        const cw_timing *t = &run->timing[k];
-        cw_log(run->env, CW_INFO, "%-24.24s %6lld %10.4f %10.4f %8.2f %8.2f %8.2f", t->name,
-               (long long)t->calls, t->seconds_max, t->seconds_mean, t->ratio, t->gigabytes_per_second,
-               t->gigaflops_per_second);
-    }
-}
-
 cw_code cw_stage_results(cw_run *run) {
     CW_TRY(cw_timings(run->context, &run->timing, &run->timings));
     cw_code code = CW_OK;
-    if (run->options->verbose) log_timings(run);
+    if (run->options->verbose) cw_log_timings(run->env, run->timing, run->timings);
     if (cw_context_rank(run->context) == 0) code = write_results(run);
     cw_free(run->env, &run->timing);
     return cw_agree(run->context, code);

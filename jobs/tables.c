@@ -39,7 +39,14 @@ cw_code cw_command_import(cw_context *context, const cw_options *options) {
     char *report = NULL;
     const cw_table_spec spec = spec_of(options);
     cw_code code = cw_import(context, &spec, options->output, &report);
-    if (code == CW_OK && cw_context_rank(context) == 0) code = print_import(env, options, report);
+    cw_timing *timing = NULL;
+    int32_t timings = 0;
+    if (code == CW_OK) code = cw_timings(context, &timing, &timings);
+    if (code == CW_OK && cw_context_rank(context) == 0) {
+        if (options->verbose) cw_log_timings(env, timing, timings);
+        code = print_import(env, options, report);
+    }
+    cw_free(env, &timing);
     cw_free(env, &report);
     return cw_agree(context, code);
 }
