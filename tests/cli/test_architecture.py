@@ -13,6 +13,8 @@ ALLOWED = {
     "src/graph": {"src/base", "src/graph"},
     "src/identify": {"src/base", "src/graph", "src/identify"},
     "src/estimate": {"src/base", "src/linalg", "src/estimate"},
+    "src/bounds": {"src/base", "src/linalg", "src/bounds"},
+    "src/sensitivity": {"src/base", "src/linalg", "src/sensitivity"},
     "mpi": {"src", "mpi"},
     "io": {"src", "io"},
     "jobs": {"src", "mpi", "io", "jobs"},
