@@ -5,7 +5,7 @@
 #include "../base/distribution.h"
 #include "../base/real.h"
 
-enum { PANELS = 16, NODES = 4 }; /* NODES: positive nodes of the 8-point rule */
+enum { NODES = 4 }; /* positive nodes of the 8-point rule */
 
 #define TWO_PI 6.283185307179586477
 
@@ -31,15 +31,17 @@ static double plackett(double h, double k, double u) {
 double cw_normal_pair(double h, double k, double rho) {
     if (isnan(h) || isnan(k) || !(rho >= -1 && rho <= 1)) return NAN;
     if (h == -INFINITY || k == -INFINITY) return 0;
-    if (h == INFINITY) return cw_normal_cdf(k);
-    if (k == INFINITY) return cw_normal_cdf(h);
+    /* Beyond 9 nothing is left that a double near 1 could show. */
+    if (h > 9) return cw_normal_cdf(k);
+    if (k > 9) return cw_normal_cdf(h);
     if (rho == 1) return cw_normal_cdf(fmin(h, k));
     if (rho == -1) return fmax(0, cw_normal_cdf(h) - cw_normal_upper(k));
     /* P(X <= h, Y <= k) = P(X <= h) - P(X <= h, -Y <= -k), whose correlation is positive. */
     if (rho < 0) return fmax(0, cw_normal_cdf(h) - cw_normal_pair(h, -k, -rho));
     double end = rho / (1 + sqrt((1 - rho) * (1 + rho)));
-    double sum = 0, half = end / (2 * PANELS);
-    for (int p = 0; p < PANELS; p++) {
+    int panels = rho < 0.5 ? 2 : rho < 0.9 ? 4 : 16;
+    double sum = 0, half = end / (2 * panels);
+    for (int p = 0; p < panels; p++) {
         double middle = half * (2 * p + 1);
         for (int q = 0; q < NODES; q++)
             sum +=
@@ -83,7 +85,7 @@ enum { FAR = 8 }; /* beyond 8 standard errors nothing is left to cover */
 /* The smallest cu that covers together with cl. */
 static double partner(const stoye *s, double cl) {
     double low = 0, high = FAR;
-    for (int step = 0; step < 44; step++) {
+    for (int step = 0; step < 36; step++) {
         double c = low + (high - low) / 2;
         if (enough(s, cl, c))
             high = c;
@@ -100,7 +102,7 @@ static void stoye_solve(const stoye *s, double *lower, double *upper) {
     double x = b - golden * (b - a), y = a + golden * (b - a);
     double fx = s->lower_se * x + s->upper_se * partner(s, x);
     double fy = s->lower_se * y + s->upper_se * partner(s, y);
-    for (int step = 0; step < 44; step++) {
+    for (int step = 0; step < 36; step++) {
         if (fx <= fy) {
             b = y, y = x, fy = fx;
             x = b - golden * (b - a);

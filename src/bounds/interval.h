@@ -39,8 +39,8 @@ typedef struct cw_intervals {
 cw_code cw_interval_find(cw_env *env, const cw_ends *ends, double level, double n,
                          cw_intervals *out) CW_CHECKED;
 
-/* P(X <= h, Y <= k) of the standard bivariate normal law with correlation rho, to 1e-10 (1e-7 for
- * 0.999 < |rho| < 1). */
+/* P(X <= h, Y <= k) of the standard bivariate normal law with correlation rho; absolute error below 1e-15 for
+ * |rho| <= 0.99 or = 1, 1e-11 up to 0.999. NaN outside its domain. */
 double cw_normal_pair(double h, double k, double rho);
 
 /* A bound that is the largest (lower end) or smallest (upper end) of several estimated ones. The plain
