@@ -204,3 +204,26 @@ cw_code cw_rank_calibration(cw_env *env, int64_t rows, const double *e, const do
     cw_free(env, &row);
     return code;
 }
+
+static int descending(const void *a, const void *b, void *self) {
+    (void)self;
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x < y) - (x > y);
+}
+
+cw_code cw_top_share(cw_env *env, int64_t count, const double *weight, double share, double *out) {
+    double *sorted = NULL;
+    *out = (double)NAN;
+    CW_TRY(cw_alloc(env, (size_t)count, sizeof *sorted, &sorted));
+    if (count > 0) memcpy(sorted, weight, (size_t)count * sizeof *sorted);
+    cw_code code = cw_sort(env, sorted, count, sizeof *sorted, descending, NULL);
+    if (code == CW_OK && count > 0) {
+        double top = ceil(share * (double)count);
+        int64_t most = top < (double)count ? (int64_t)top : count;
+        *out = cw_sum(most, sorted) / cw_sum(count, sorted);
+    }
+    cw_free(env, &sorted);
+    return code;
+}

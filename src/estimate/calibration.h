@@ -56,6 +56,9 @@ typedef struct cw_rank_result {
 cw_code cw_rank_calibration(cw_env *env, int64_t rows, const double *e, const double *treated,
                             cw_rank_result *result) CW_CHECKED;
 
+/* The share of their sum that the ceil(share * count) largest weights carry. Time n log n. */
+cw_code cw_top_share(cw_env *env, int64_t count, const double *weight, double share, double *out) CW_CHECKED;
+
 /* Risks: mean squared error (of a probability: Brier) and, for probabilities, mean log loss. */
 typedef struct cw_risk_item {
     const cw_predictor *predictor; /* borrowed */

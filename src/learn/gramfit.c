@@ -159,6 +159,39 @@ cw_code cw_gram_ridge(cw_env *env, int32_t q, const double *gram, int32_t predic
     return code;
 }
 
+static cw_code collinearity(cw_env *env, int32_t p, const double *packed, double *square, double *values,
+                            double *vectors, double *condition, double *inflation) {
+    cw_cholesky *factor = NULL;
+    for (int32_t i = 0; i < p; i++)
+        for (int32_t j = 0; j < p; j++) square[i * p + j] = at(packed, p, i, j);
+    cw_eigen_symmetric(p, square, values, vectors);
+    *condition = values[0] > CW_RANK_TOLERANCE ? sqrt(values[p - 1] / values[0]) : (double)INFINITY;
+    if (!inflation) return CW_OK;
+    CW_TRY(cw_cholesky_factor(env, p, packed, &factor));
+    cw_cholesky_inverse(factor, square); /* packed: it has room */
+    for (int32_t i = 0; i < p; i++)
+        inflation[i] = factor->rank < p ? (double)INFINITY : square[cw_packed(p, i, i)];
+    cw_cholesky_destroy(&factor);
+    return CW_OK;
+}
+
+cw_code cw_gram_collinearity(cw_env *env, int32_t q, const double *gram, int32_t predictors,
+                             const int32_t *predictor, double *condition, double *inflation) {
+    CW_TRY(check_weight(env, gram));
+    *condition = 1;
+    if (predictors < 1) return CW_OK;
+    size_t p = (size_t)predictors, packed = p * (p + 1) / 2;
+    double *memory = NULL;
+    CW_TRY(cw_alloc(env, packed + 3 * p + 2 * p * p, sizeof *memory, &memory));
+    double *rest = memory + packed + 2 * p;
+    standardised_gram s = {.correlation = memory, .moment = memory + packed, .deviation = memory + packed + p};
+    standardise(q, gram, predictors, predictor, 0, &s);
+    cw_code code =
+        collinearity(env, predictors, memory, rest, rest + p * p, rest + p * p + p, condition, inflation);
+    cw_free(env, &memory);
+    return code;
+}
+
 double cw_gram_residual_product(int32_t q, const double *gram, int32_t a, const double *u, int32_t b,
                                 const double *v) {
     double sum = 0;

@@ -43,6 +43,12 @@ cw_code cw_gram_ridge(cw_env *env, int32_t q, const double *gram, int32_t predic
                       const int32_t *predictor, int32_t response, int32_t lambdas, const double *lambda,
                       double *coefficient, double *standardised, cw_ridge_fit *fit) CW_CHECKED;
 
+/* Collinearity of the predictors: condition := largest over smallest singular value of the standardised columns,
+ * inflation[i] (or NULL) := 1 / (1 - R^2) of predictor i on the others. Infinite where columns are dependent. By
+ * Jacobi: for up to a few hundred columns. */
+cw_code cw_gram_collinearity(cw_env *env, int32_t q, const double *gram, int32_t predictors,
+                             const int32_t *predictor, double *condition, double *inflation) CW_CHECKED;
+
 /* Sum over the rows of a Gram of w (a - z'u)(b - z'v), a and b columns and u and v coefficients; with a = b
  * and u = v the squared error of a prediction, on whatever rows the Gram holds. */
 double cw_gram_residual_product(int32_t q, const double *gram, int32_t a, const double *u, int32_t b,
