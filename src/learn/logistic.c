@@ -11,7 +11,7 @@
 /* Newton's decrement (twice what the log-likelihood may still gain) in units of a row's mean weight. */
 #define DECREMENT_DONE  1e-20
 #define DECREMENT_SMALL 1e-10 /* done, too, where rounding keeps it from falling further */
-enum { MOST_ITERATIONS = 60, MOST_HALVINGS = 40, NAME_BYTES = 24, GRAM_MEMBERS = 3 };
+enum { MOST_ITERATIONS = 60, MOST_HALVINGS = 40, SUSPICIONS = 4, NAME_BYTES = 24, GRAM_MEMBERS = 3 };
 
 cw_logistic_model cw_logistic_model_of(const cw_logistic *logistic, double *control, int32_t model) {
     double *at = control + model * logistic->control_stride;
@@ -161,15 +161,18 @@ static double null_loglik(double weight, double ones) {
     return ones * cw_ln(ones / weight) + zeros * cw_ln(zeros / weight);
 }
 
-/* Whether the rows prove that there is no maximum. */
-static cw_logistic_status judge_margins(const int64_t *count, int64_t *rows) {
-    int64_t n = count[CW_COUNT_ROWS];
-    *rows = n;
-    if (count[CW_COUNT_POSITIVE] == n || count[CW_COUNT_PUSHED] == n) return CW_LOGISTIC_COMPLETE;
-    *rows = count[CW_COUNT_PUSHED];
-    if (*rows > 0 && *rows + count[CW_COUNT_STILL] == n) return CW_LOGISTIC_QUASI;
-    *rows = 0;
-    return CW_LOGISTIC_RUNNING;
+/* Whether the rows prove that there is no maximum. Quasi-complete separation must show for some passes with
+ * the same rows: a direction on the way to complete separation may leave a row where it is once, not again.
+ */
+static cw_logistic_status judge_margins(const int64_t *count, double *s) {
+    int64_t n = count[CW_COUNT_ROWS], pushed = count[CW_COUNT_PUSHED];
+    double before = s[CW_LOGISTIC_SEPARATED_ROWS], seen = s[CW_LOGISTIC_SUSPICIONS];
+    s[CW_LOGISTIC_SEPARATED_ROWS] = (double)n;
+    if (count[CW_COUNT_POSITIVE] == n || pushed == n) return CW_LOGISTIC_COMPLETE;
+    int suspect = pushed > 0 && pushed + count[CW_COUNT_STILL] == n;
+    s[CW_LOGISTIC_SEPARATED_ROWS] = suspect ? (double)pushed : 0;
+    s[CW_LOGISTIC_SUSPICIONS] = !suspect ? 0 : before == (double)pushed ? seen + 1 : 1;
+    return s[CW_LOGISTIC_SUSPICIONS] >= SUSPICIONS ? CW_LOGISTIC_QUASI : CW_LOGISTIC_RUNNING;
 }
 
 static void try_step(const cw_logistic *l, cw_logistic_model *model) {
@@ -244,10 +247,8 @@ static cw_code decide_model(const cw_logistic *l, const void *state, int32_t m, 
         return CW_OK;
     }
     if (!first) {
-        int64_t rows;
-        cw_logistic_status status = judge_margins(count, &rows);
+        cw_logistic_status status = judge_margins(count, s);
         s[CW_LOGISTIC_STATUS] = status;
-        s[CW_LOGISTIC_SEPARATED_ROWS] = (double)rows;
         if (status != CW_LOGISTIC_RUNNING) {
             s[CW_LOGISTIC_LOGLIK] = loglik;
             memcpy(model->accepted, model->trial, (size_t)l->q * sizeof(double));
@@ -285,7 +286,10 @@ cw_logistic_fit cw_logistic_get(const cw_logistic *logistic, int32_t model) {
                              .rows = (int64_t)s[CW_LOGISTIC_ROWS],
                              .ones = (int64_t)s[CW_LOGISTIC_ONES],
                              .bad = (int64_t)s[CW_LOGISTIC_BAD],
-                             .separated_rows = (int64_t)s[CW_LOGISTIC_SEPARATED_ROWS],
+                             .separated_rows = s[CW_LOGISTIC_STATUS] == CW_LOGISTIC_COMPLETE ||
+                                                       s[CW_LOGISTIC_STATUS] == CW_LOGISTIC_QUASI
+                                                   ? (int64_t)s[CW_LOGISTIC_SEPARATED_ROWS]
+                                                   : 0,
                              .loglik = s[CW_LOGISTIC_LOGLIK],
                              .null_loglik = s[CW_LOGISTIC_NULL],
                              .weight = s[CW_LOGISTIC_WEIGHT],

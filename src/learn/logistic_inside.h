@@ -19,6 +19,7 @@ enum {
     CW_LOGISTIC_ONES,
     CW_LOGISTIC_BAD,
     CW_LOGISTIC_SEPARATED_ROWS,
+    CW_LOGISTIC_SUSPICIONS, /* passes in a row that looked quasi-separated with so many rows */
     CW_LOGISTIC_WEIGHT,
     CW_LOGISTIC_SCALARS
 };

@@ -56,7 +56,8 @@ static inline answer_design answer_make(const serial_table *t, int32_t covariate
 }
 
 /* Folds into a column of cells, 2 fold + arm, and one of folds. fold[i] of row i. */
-static inline int32_t answer_cells(serial_table *t, int32_t treatment, const int32_t *fold, int32_t *fold_column) {
+static inline int32_t answer_cells(serial_table *t, int32_t treatment, const int32_t *fold,
+                                   int32_t *fold_column) {
     double *folds = serial_add(t, "(fold)"), *cells = serial_add(t, "(cell)");
     for (int64_t i = 0; i < t->rows; i++) {
         folds[i] = fold[i];
@@ -94,8 +95,8 @@ typedef struct answer_nuisances {
     cw_predictor e, m, g[2], l;
 } answer_nuisances;
 
-static inline cw_predictor answer_predictor(const answer_nuisances *a, cw_link link, const double *coefficient,
-                                            int64_t stride) {
+static inline cw_predictor answer_predictor(const answer_nuisances *a, cw_link link,
+                                            const double *coefficient, int64_t stride) {
     return (cw_predictor){.link = link,
                           .columns = a->design.columns,
                           .column = a->design.column,
@@ -137,7 +138,8 @@ static inline void answer_fit_logit(const serial_table *t, answer_nuisances *a, 
         a->propensity = l;
 }
 
-/* Least squares of `response` (a place in the Gram) for each complement of parts (folds > 1) or for the part. */
+/* Least squares of `response` (a place in the Gram) for each complement of parts (folds > 1) or for the part.
+ */
 static inline double *answer_fit_linear(const answer_nuisances *a, int32_t q, const double *part,
                                         int32_t response) {
     int64_t size = (int64_t)q * (q + 1) / 2;
@@ -181,7 +183,8 @@ static inline void answer_fit_outcome(const serial_table *t, answer_nuisances *a
         cw_gram_get(gram, state, 2 * k + 1, arm[1]);
         cw_gram_add(size, arm[0], arm[1], arm[2]);
     }
-    for (int32_t s = 0; s < 3; s++) a->coefficient[s] = answer_fit_linear(a, q, part + s * a->folds * size, q - 1);
+    for (int32_t s = 0; s < 3; s++)
+        a->coefficient[s] = answer_fit_linear(a, q, part + s * a->folds * size, q - 1);
     a->treatment_coefficient = answer_fit_linear(a, q, part + 2 * a->folds * size, q - 2);
     a->outcome_stride = q;
     cw_free(a->env, &part);
@@ -190,7 +193,8 @@ static inline void answer_fit_outcome(const serial_table *t, answer_nuisances *a
 }
 
 /* A linear model of the outcome or treatment, back on its own scale. */
-static inline cw_predictor answer_linear(const answer_nuisances *a, const double *coefficient, int32_t place) {
+static inline cw_predictor answer_linear(const answer_nuisances *a, const double *coefficient,
+                                         int32_t place) {
     cw_predictor p = answer_predictor(a, CW_LINK_IDENTITY, coefficient, a->outcome_stride);
     p.plus = a->design.shift[place];
     p.times = 1 / a->design.scale[place];
@@ -210,7 +214,8 @@ static inline void answer_nuisances_make(serial_table *t, answer_nuisances *a, c
                             cw_logistic_stride(a->propensity));
     if (design->outcome < 0) return;
     answer_fit_outcome(t, a);
-    for (int32_t arm = 0; arm < 2; arm++) a->g[arm] = answer_linear(a, a->coefficient[arm], design->columns + 1);
+    for (int32_t arm = 0; arm < 2; arm++)
+        a->g[arm] = answer_linear(a, a->coefficient[arm], design->columns + 1);
     a->l = answer_linear(a, a->coefficient[2], design->columns + 1);
     a->m = answer_linear(a, a->treatment_coefficient, design->columns);
     if (!logit_outcome) return;
@@ -235,8 +240,9 @@ typedef struct answer_effect {
     cw_effect_counts counts;
 } answer_effect;
 
-static inline void answer_clusters(const serial_table *t, const cw_influence *influence, const cw_moments *moments,
-                                   const void *state, double n, answer_effect *out) {
+static inline void answer_clusters(const serial_table *t, const cw_influence *influence,
+                                   const cw_moments *moments, const void *state, double n,
+                                   answer_effect *out) {
     int32_t quantum[ANSWER_COLUMNS], column[ANSWER_COLUMNS], q = influence->columns;
     cw_keysum *sums = NULL;
     double *value = NULL;
@@ -285,15 +291,17 @@ static inline void answer_run_effect(const serial_table *t, const cw_effect_spec
     cw_free(t->env, &state);
     assert_int_equal(cw_moments_create(t->env, NULL, cw_effect_influence(f, 0), &moments), CW_OK);
     state = serial_pass(t, cw_moments_accumulator(moments));
-    for (int32_t k = 0; k < spec->estimands; k++) out->se[k] = cw_moments_error(moments, state, k, out->counts.n);
+    for (int32_t k = 0; k < spec->estimands; k++)
+        out->se[k] = cw_moments_error(moments, state, k, out->counts.n);
     if (t->key) answer_clusters(t, cw_effect_influence(f, 1), moments, state, out->counts.n, out);
     cw_free(t->env, &state);
     cw_moments_destroy(&moments);
     cw_effect_destroy(&f);
 }
 
-static inline cw_effect_spec answer_effect_spec(const answer_nuisances *a, int partial, cw_weighting weighting,
-                                                int32_t estimands, const cw_estimand *estimand) {
+static inline cw_effect_spec answer_effect_spec(const answer_nuisances *a, int partial,
+                                                cw_weighting weighting, int32_t estimands,
+                                                const cw_estimand *estimand) {
     return (cw_effect_spec){.outcome = a->design.outcome,
                             .treatment = a->design.treatment,
                             .control = 0,
@@ -312,8 +320,9 @@ typedef struct answer_weighting {
     double se_stacked[CW_WEIGHTED], se_fixed[CW_WEIGHTED];
 } answer_weighting;
 
-static inline void answer_run_weighting(const serial_table *t, const answer_nuisances *a, cw_weighting weighting,
-                                        double low, double high, answer_weighting *out) {
+static inline void answer_run_weighting(const serial_table *t, const answer_nuisances *a,
+                                        cw_weighting weighting, double low, double high,
+                                        answer_weighting *out) {
     const cw_weighting_spec spec = {.outcome = a->design.outcome,
                                     .treatment = a->design.treatment,
                                     .outcome_shift = a->design.shift[a->design.columns + 1],
@@ -327,7 +336,8 @@ static inline void answer_run_weighting(const serial_table *t, const answer_nuis
     cw_moments *moments = NULL;
     assert_int_equal(cw_ipw_create(t->env, &spec, &ipw), CW_OK);
     void *state = serial_pass(t, cw_ipw_sums(ipw));
-    assert_int_equal(cw_ipw_solve(ipw, state, cw_logistic_get(a->propensity, 0).inverse, &out->result), CW_OK);
+    assert_int_equal(cw_ipw_solve(ipw, state, cw_logistic_get(a->propensity, 0).inverse, &out->result),
+                     CW_OK);
     cw_free(t->env, &state);
     assert_int_equal(cw_moments_create(t->env, NULL, cw_ipw_influence(ipw, 0), &moments), CW_OK);
     state = serial_pass(t, cw_moments_accumulator(moments));
@@ -341,8 +351,9 @@ static inline void answer_run_weighting(const serial_table *t, const answer_nuis
 }
 
 /* Balance over `columns` columns (squares about their means) for ATE and ATT weights. */
-static inline cw_balance_table *answer_balance(const serial_table *t, const answer_nuisances *a, int32_t columns,
-                                               const int32_t *column, cw_weighting weighting) {
+static inline cw_balance_table *answer_balance(const serial_table *t, const answer_nuisances *a,
+                                               int32_t columns, const int32_t *column,
+                                               cw_weighting weighting) {
     static const cw_weighted targets[] = {CW_WEIGHTED_ATE, CW_WEIGHTED_ATT, CW_WEIGHTED_ATO};
     double shift[ANSWER_COLUMNS], scale[ANSWER_COLUMNS];
     for (int32_t j = 0; j < columns; j++) {

@@ -1,5 +1,5 @@
-/* Logits, separation, ridge, weighting, doubly robust and cross-fit estimates, groups, diagnostics and flags of the
- * reference numbers, to the stated tolerance; and the identities among them. */
+/* Logits, separation, ridge, weighting, doubly robust and cross-fit estimates, groups, diagnostics and flags
+ * of the reference numbers, to the stated tolerance; and the identities among them. */
 #include "tests/support/answer.h"
 #include "tests/support/least_squares.h"
 
@@ -73,7 +73,8 @@ static void set_column(serial_table *t, const char *name, const char *expr) {
     } else {
         cw_expression *e = NULL;
         assert_int_equal(cw_expression_parse(t->env, "prepare", expr, look_up, t, &e), CW_OK);
-        assert_int_equal(cw_alloc(t->env, 1, cw_expression_workspace(e, (int32_t)t->rows), &workspace), CW_OK);
+        assert_int_equal(cw_alloc(t->env, 1, cw_expression_workspace(e, (int32_t)t->rows), &workspace),
+                         CW_OK);
         cw_expression_evaluate(e, (int32_t)t->rows, (const double *const *)t->real, workspace, value);
         cw_expression_destroy(&e);
         cw_free(t->env, &workspace);
@@ -98,8 +99,7 @@ static void rearrange(serial_table *t, const char *how) {
     for (int32_t j = 0; j < t->reals; j++) serial_add(&to, t->name[j]);
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t k = 0; k < (times ? (int64_t)times[i] : 1); k++, next++)
-            for (int32_t j = 0; j < t->reals; j++)
-                to.real[j][next] = t->real[j][times ? i : t->rows - 1 - i];
+            for (int32_t j = 0; j < t->reals; j++) to.real[j][next] = t->real[j][times ? i : t->rows - 1 - i];
     serial_free(t);
     *t = to;
 }
@@ -221,8 +221,12 @@ static void run_ridge(const serial_table *t, const json_t *inputs, numbers *out)
     int32_t p = columns_of(t, json_object_get(inputs, "regressors"), column), q = p + 2;
     answer_design d = answer_make(t, p, column, -1, -1);
     answer_add_column(t, &d, p, serial_find(t, text(inputs, "outcome")));
-    cw_gram_spec spec = {
-        .columns = p + 1, .column = d.column, .shift = d.shift, .scale = d.scale, .folds = 1, .fold_column = -1};
+    cw_gram_spec spec = {.columns = p + 1,
+                         .column = d.column,
+                         .shift = d.shift,
+                         .scale = d.scale,
+                         .folds = 1,
+                         .fold_column = -1};
     cw_gram *gram = NULL;
     double packed[ANSWER_COLUMNS * ANSWER_COLUMNS], lambda[8], coefficient[8 * ANSWER_COLUMNS];
     double standardised[8 * ANSWER_COLUMNS], raw[ANSWER_COLUMNS];
@@ -234,9 +238,9 @@ static void run_ridge(const serial_table *t, const json_t *inputs, numbers *out)
     cw_gram_get(gram, state, 0, packed);
     for (int32_t l = 0; l < count; l++) lambda[l] = json_number_value(json_array_get(lambdas, (size_t)l));
     for (int32_t j = 0; j < p; j++) predictor[j] = j + 1;
-    assert_int_equal(cw_gram_ridge(t->env, q, packed, p, predictor, q - 1, count, lambda, coefficient,
-                                   standardised, fit),
-                     CW_OK);
+    assert_int_equal(
+        cw_gram_ridge(t->env, q, packed, p, predictor, q - 1, count, lambda, coefficient, standardised, fit),
+        CW_OK);
     for (int32_t l = 0; l < count; l++) {
         char at[32];
         snprintf(at, sizeof at, lambda[l] < 1 ? "path/%g" : "path/%.1f", lambda[l]);
@@ -256,7 +260,8 @@ static void run_ridge(const serial_table *t, const json_t *inputs, numbers *out)
 
 /* Everything that a weighting case or a weight-health case may ask for. */
 static void run_weighting(serial_table *t, const json_t *inputs, numbers *out) {
-    static const char *const name[] = {"ATE_horvitz_thompson", "ATE_hajek", "ATT_hajek", "ATC_hajek", "ATO_overlap"};
+    static const char *const name[] = {"ATE_horvitz_thompson", "ATE_hajek", "ATT_hajek", "ATC_hajek",
+                                       "ATO_overlap"};
     answer_design d = design_of(t, inputs);
     answer_nuisances a;
     answer_weighting w;
@@ -290,7 +295,8 @@ static void run_weighting(serial_table *t, const json_t *inputs, numbers *out) {
             serial_rows_supply(&rows, b, &block);
             cw_predict(&a.e, &block, 0, block.rows, e);
             for (int32_t i = 0; i < block.rows; i++)
-                if (block.real[d.treatment][i] == arm) weights[count++] = cw_ipw_weight(CW_WEIGHTED_ATE, arm, e[i]);
+                if (block.real[d.treatment][i] == arm)
+                    weights[count++] = cw_ipw_weight(CW_WEIGHTED_ATE, arm, e[i]);
         }
         assert_int_equal(cw_top_share(t->env, count, weights, 0.01, &share), CW_OK);
         put(out, share, "top_1_percent_share_%s", label);
@@ -317,13 +323,12 @@ static void run_weighting(serial_table *t, const json_t *inputs, numbers *out) {
 }
 
 static void run_aipw(serial_table *t, const json_t *inputs, numbers *out) {
-    static const cw_estimand estimand[] = {{CW_SCORE_DOUBLE, CW_TARGET_ALL, -1, 0},
-                                           {CW_SCORE_DOUBLE, CW_TARGET_TREATED, -1, 0},
-                                           {CW_SCORE_DOUBLE, CW_TARGET_CONTROLS, -1, 0},
-                                           {CW_SCORE_REGRESSION, CW_TARGET_ALL, -1, 0},
-                                           {CW_SCORE_REGRESSION, CW_TARGET_TREATED, -1, 0},
-                                           {CW_SCORE_REGRESSION, CW_TARGET_CONTROLS, -1, 0}};
-    static const char *const name[] = {"ate", "att", "atc", "regression_ate", "regression_att", "regression_atc"};
+    static const cw_estimand estimand[] = {
+        {CW_SCORE_DOUBLE, CW_TARGET_ALL, -1, 0},         {CW_SCORE_DOUBLE, CW_TARGET_TREATED, -1, 0},
+        {CW_SCORE_DOUBLE, CW_TARGET_CONTROLS, -1, 0},    {CW_SCORE_REGRESSION, CW_TARGET_ALL, -1, 0},
+        {CW_SCORE_REGRESSION, CW_TARGET_TREATED, -1, 0}, {CW_SCORE_REGRESSION, CW_TARGET_CONTROLS, -1, 0}};
+    static const char *const name[] = {"ate",           "att", "atc", "regression_ate", "regression_att",
+                                       "regression_atc"};
     answer_design d = design_of(t, inputs);
     answer_nuisances a;
     answer_effect e;
@@ -346,8 +351,8 @@ static int32_t case_folds(serial_table *t, const json_t *inputs, int32_t *fold) 
     const char *by = json_string_value(json_object_get(inputs, "fold_by"));
     for (int64_t i = 0; i < t->rows; i++) fold[i] = (int32_t)(i % folds);
     if (!by) return folds;
-    /* The levels are texts: serial_read codes them by first appearance, so ranks come from the file's order of
-     * sorted texts. */
+    /* The levels are texts: serial_read codes them by first appearance, so ranks come from the file's order
+     * of sorted texts. */
     assert_int_equal(cw_alloc(t->env, (size_t)t->rows, sizeof *t->key, &t->key), CW_OK);
     const double *code = t->real[serial_find(t, by)];
     for (int64_t i = 0; i < t->rows; i++) t->key[i] = (int64_t)code[i];
@@ -501,7 +506,8 @@ static void run_diagnostics(serial_table *t, const json_t *inputs, numbers *out)
         mean += e[i] / (double)t->rows;
     }
     assert_int_equal(cw_rank_calibration(t->env, t->rows, e, t->real[d.treatment], &rank), CW_OK);
-    cw_risk_item item = {.predictor = &a.e, .response = d.treatment, .probability = 1, .one = 1, .filter = -1};
+    cw_risk_item item = {
+        .predictor = &a.e, .response = d.treatment, .probability = 1, .one = 1, .filter = -1};
     cw_risk *risk = NULL;
     assert_int_equal(cw_risk_create(t->env, NULL, 1, &item, &risk), CW_OK);
     state = serial_pass(t, cw_risk_accumulator(risk));
@@ -549,7 +555,8 @@ static void run_diagnostics(serial_table *t, const json_t *inputs, numbers *out)
     cw_free(t->env, &fold);
 }
 
-/* The flags as a run judges them: weights, balance, calibration, and with an outcome the spread of estimators. */
+/* The flags as a run judges them: weights, balance, calibration, and with an outcome the spread of
+ * estimators. */
 static uint32_t flags_of(fixture *f, const json_t *inputs) {
     serial_table t;
     answer_nuisances a;
@@ -579,7 +586,8 @@ static uint32_t flags_of(fixture *f, const json_t *inputs) {
         answer_run_weighting(&t, &a, weighting(&t), 0, 1, &w);
         answer_run_effect(&t, &spec, &e);
         assert_int_equal(least_squares_run(&t, linear, &ols), CW_OK);
-        const double estimates[] = {w.result.estimate[0], w.result.estimate[1], e.theta[0], ols.result.estimate};
+        const double estimates[] = {w.result.estimate[0], w.result.estimate[1], e.theta[0],
+                                    ols.result.estimate};
         const double ses[] = {w.se_stacked[0], w.se_stacked[1], e.se[0], ols.result.hc[0]};
         memcpy(estimate, estimates, sizeof estimate);
         memcpy(se, ses, sizeof se);
@@ -621,7 +629,8 @@ static void run(fixture *f, const json_t *inputs, numbers *out) {
 
 /* Members that belong to other parts: leverages to least squares, the projection to heterogeneity. */
 static int elsewhere(const char *path) {
-    return strncmp(path, "leverage", 8) == 0 || strncmp(path, "blp/", 4) == 0 || strncmp(path, "flags", 5) == 0;
+    return strncmp(path, "leverage", 8) == 0 || strncmp(path, "blp/", 4) == 0 ||
+           strncmp(path, "flags", 5) == 0;
 }
 
 static double tolerance(const char *path, const json_t *limits, double want) {
@@ -631,7 +640,8 @@ static double tolerance(const char *path, const json_t *limits, double want) {
     return fmax(absolute, json_number_value(json_object_get(limits, "relative")) * fabs(want));
 }
 
-static int compare(const char *id, const char *path, const json_t *want, const json_t *limits, const numbers *got) {
+static int compare(const char *id, const char *path, const json_t *want, const json_t *limits,
+                   const numbers *got) {
     char inner[192];
     const char *key;
     json_t *value;
@@ -654,11 +664,11 @@ static int compare(const char *id, const char *path, const json_t *want, const j
     }
     double w = json_is_number(want) ? json_number_value(want) : json_is_true(want);
     if (json_is_string(want))
-        w = strcmp(json_string_value(want), "complete") == 0 ? 2 : strcmp(json_string_value(want), "none") != 0;
+        w = strcmp(json_string_value(want), "complete") == 0 ? 2
+                                                             : strcmp(json_string_value(want), "none") != 0;
     const double *g = get(got, path);
     if (!g) fail_msg("%s: no %s", id, path);
-    if (!(fabs(*g - w) <= tolerance(path, limits, w)))
-        fail_msg("%s %s: %.15g, not %.15g", id, path, *g, w);
+    if (!(fabs(*g - w) <= tolerance(path, limits, w))) fail_msg("%s %s: %.15g, not %.15g", id, path, *g, w);
     return 1;
 }
 
@@ -670,9 +680,8 @@ static void check_families(fixture *f, const char *families, int least) {
     json_array_foreach(json_object_get(f->root, "cases"), k, item) {
         if (!strstr(families, text(item, "family"))) continue;
         run(f, json_object_get(item, "inputs"), got);
-        assert_true(
-            compare(text(item, "id"), "", json_object_get(item, "expected"), json_object_get(item, "tolerance"), got) >
-            0);
+        assert_true(compare(text(item, "id"), "", json_object_get(item, "expected"),
+                            json_object_get(item, "tolerance"), got) > 0);
         cases++;
     }
     free(got);
@@ -719,7 +728,8 @@ static void identities(void **state) {
         run(f, json_object_get(inputs, "base"), base);
         run(f, json_object_get(inputs, "changed"), changed);
         json_array_foreach(json_object_get(json_object_get(item, "expected"), "relations"), r, relation) {
-            const double *b = get(base, text(relation, "base_key")), *c = get(changed, text(relation, "changed_key"));
+            const double *b = get(base, text(relation, "base_key")),
+                         *c = get(changed, text(relation, "changed_key"));
             assert_non_null(b);
             assert_non_null(c);
             double want = json_number_value(json_object_get(relation, "base_value"));
@@ -748,8 +758,8 @@ static void flags(void **state) {
     int raised = 0, quiet = 0;
     json_array_foreach(json_object_get(f->root, "cases"), k, item) {
         const char *id = text(item, "id"), *family = text(item, "family");
-        int judged = strcmp(family, "trap") == 0 || strcmp(family, "diagnostics") == 0 || strcmp(id, "IPW03") == 0 ||
-                     strcmp(id, "IPW01") == 0 || strcmp(id, "IPW02") == 0;
+        int judged = strcmp(family, "trap") == 0 || strcmp(family, "diagnostics") == 0 ||
+                     strcmp(id, "IPW03") == 0 || strcmp(id, "IPW01") == 0 || strcmp(id, "IPW02") == 0;
         if (!judged) continue;
         const json_t *want = json_object_get(json_object_get(item, "expected"), "flags");
         int overlap = json_is_true(json_object_get(want, "overlap"));
@@ -759,7 +769,8 @@ static void flags(void **state) {
         quiet += !overlap;
         if (strcmp(id, "TR04") == 0) {
             /* What shows the trap, and what does not. */
-            uint32_t show = 1u << CW_OVERLAP_MOMENTS | 1u << CW_OVERLAP_CALIBRATION | 1u << CW_OVERLAP_DISAGREEMENT;
+            uint32_t show =
+                1u << CW_OVERLAP_MOMENTS | 1u << CW_OVERLAP_CALIBRATION | 1u << CW_OVERLAP_DISAGREEMENT;
             assert_int_equal(got, show);
         }
     }

@@ -1,0 +1,167 @@
+/* Folds: dealt evenly whatever the order, hashed above, by column; complements need every arm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "src/learn/folds.h"
+
+enum { MANY = 1000 };
+
+static cw_stream stream(void) {
+    return cw_stream_make(1, "folds", NULL, 0);
+}
+
+static void sizes_are_even_in_all_and_in_every_stratum(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    int64_t id[MANY], stratum[MANY];
+    int32_t fold[MANY];
+    for (int i = 0; i < MANY; i++) {
+        id[i] = (int64_t)i * 7919 - 3000;
+        stratum[i] = i % 3 == 0 ? -5 : i % 7;
+    }
+    for (int32_t folds = 2; folds <= 11; folds += 3) {
+        assert_int_equal(cw_folds_deal(&env, stream(), folds, MANY, id, stratum, fold), CW_OK);
+        for (int64_t s = -6; s <= 7; s++) { /* 7: all strata */
+            int count[11] = {0}, least = MANY, most = 0;
+            for (int i = 0; i < MANY; i++)
+                if (s == 7 || stratum[i] == s) count[fold[i]]++;
+            for (int32_t f = 0; f < folds; f++) {
+                least = count[f] < least ? count[f] : least;
+                most = count[f] > most ? count[f] : most;
+            }
+            assert_true(most - least <= 1);
+        }
+    }
+    assert_int_equal(env.blocks_now, 0);
+}
+
+static void the_order_of_ids_does_not_matter(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    int64_t id[MANY], turned[MANY];
+    int32_t fold[MANY], other[MANY];
+    for (int i = 0; i < MANY; i++) id[i] = i;
+    for (int i = 0; i < MANY; i++) turned[i] = (i * 37 + 11) % MANY;
+    assert_int_equal(cw_folds_deal(&env, stream(), 5, MANY, id, NULL, fold), CW_OK);
+    assert_int_equal(cw_folds_deal(&env, stream(), 5, MANY, turned, NULL, other), CW_OK);
+    int same_as_modulo = 0;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(other[i], fold[turned[i]]);
+        same_as_modulo += fold[i] == i % 5;
+    }
+    assert_true(same_as_modulo > 130 && same_as_modulo < 270);
+    /* Another replicate is another split. */
+    assert_int_equal(cw_folds_deal(&env, cw_stream_make(1, "folds", NULL, 1), 5, MANY, id, NULL, other),
+                     CW_OK);
+    assert_memory_not_equal(fold, other, sizeof fold);
+}
+
+static void hashed_folds_are_near_even(void **state) {
+    (void)state;
+    int count[7] = {0};
+    for (int64_t i = 0; i < 70000; i++) {
+        int32_t f = cw_fold_hashed(stream(), 7, i - 35000);
+        assert_in_range(f, 0, 6);
+        count[f]++;
+    }
+    for (int f = 0; f < 7; f++) assert_in_range(count[f], 9500, 10500);
+}
+
+static void mistakes_are_told(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    int64_t id[4] = {1, 2, 3, 2}, stratum[4] = {0, 0, 0, 1};
+    int32_t fold[4];
+    assert_int_equal(cw_folds_deal(&env, stream(), 2, 4, id, NULL, fold), CW_BAD_DATA);
+    assert_non_null(strstr(env.error.what, "id 2"));
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_deal(&env, stream(), 2, 4, id, stratum, fold), CW_BAD_DATA);
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_deal(&env, stream(), 4, 3, id, NULL, fold), CW_BAD_DATA);
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_deal(&env, stream(), 1, 3, id, NULL, fold), CW_BAD_JOB);
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_deal(&env, stream(), 2, CW_FOLDS_DEALT + 1, id, NULL, fold), CW_INTERNAL);
+    cw_env_clear(&env);
+    assert_int_equal(env.blocks_now, 0);
+}
+
+static void a_column_has_levels(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    double value[] = {3, -1, 3, 0.5, -1, 2}, level[4];
+    int32_t levels;
+    assert_int_equal(cw_fold_levels(&env, 6, value, 4, level, &levels), CW_OK);
+    assert_int_equal(levels, 4);
+    for (int k = 1; k < 4; k++) assert_true(level[k - 1] < level[k]);
+    assert_int_equal(cw_fold_of_level(levels, level, 0.5), 1);
+    assert_int_equal(cw_fold_of_level(levels, level, 0.6), -1);
+    assert_int_equal(cw_fold_of_level(levels, level, 9), -1);
+    assert_int_equal(cw_fold_of_level(levels, level, (double)NAN), -1);
+    assert_int_equal(cw_fold_levels(&env, 6, value, 3, level, &levels), CW_BAD_DATA);
+    cw_env_clear(&env);
+    assert_int_equal(cw_fold_levels(&env, 1, value, 3, level, &levels), CW_BAD_DATA);
+    cw_env_clear(&env);
+    value[4] = (double)NAN;
+    assert_int_equal(cw_fold_levels(&env, 6, value, 4, level, &levels), CW_BAD_DATA);
+}
+
+static void complements_need_both_arms(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    const int64_t fine[] = {5, 1, 4, 1, 0, 2}, lonely[] = {5, 0, 4, 3, 1, 0}, empty[] = {5, 1, 0, 0, 3, 2};
+    assert_int_equal(cw_folds_check(&env, 3, 2, fine), CW_OK);
+    assert_int_equal(cw_folds_check(&env, 3, 2, lonely), CW_BAD_DATA);
+    assert_non_null(strstr(env.error.what, "without fold 1"));
+    assert_non_null(strstr(env.error.what, "treated"));
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_check(&env, 3, 2, empty), CW_BAD_DATA);
+    assert_non_null(strstr(env.error.what, "fold 1 has no rows"));
+    cw_env_clear(&env);
+    assert_int_equal(cw_folds_check(&env, 6, 1, fine), CW_BAD_DATA);
+    assert_int_equal(cw_cell(2, 1, 0, 1), 5);
+    assert_int_equal(cw_cell(2, 0, 0, 1), 4);
+    assert_int_equal(cw_cell(2, 7, 0, 1), -1);
+    assert_int_equal(cw_cell(-1, 1, 0, 1), -1);
+}
+
+static void every_failed_allocation_unwinds(void **state) {
+    (void)state;
+    int64_t id[50];
+    int32_t fold[50];
+    for (int i = 0; i < 50; i++) id[i] = i;
+    for (int64_t at = 1;; at++) {
+        cw_env env;
+        cw_env_init(&env);
+        env.fail_at = at;
+        cw_code code = cw_folds_deal(&env, stream(), 3, 50, id, NULL, fold);
+        assert_int_equal(env.blocks_now, 0);
+        if (code == CW_OK) break;
+        assert_int_equal(code, CW_NO_MEMORY);
+        assert_true(at < 20);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_are_even_in_all_and_in_every_stratum),
+        cmocka_unit_test(the_order_of_ids_does_not_matter),
+        cmocka_unit_test(hashed_folds_are_near_even),
+        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(a_column_has_levels),
+        cmocka_unit_test(complements_need_both_arms),
+        cmocka_unit_test(every_failed_allocation_unwinds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
