@@ -331,6 +331,13 @@ void cw_effect_solve(cw_effect *effect, const void *state, double *theta, cw_eff
     counts->riesz_square = weight / sums[SUM_RIESZ];
 }
 
+void cw_effect_assume(cw_effect *effect, const double *theta, const double *sum_a, double n) {
+    for (int32_t k = 0; k < effect->spec.estimands; k++) {
+        effect->theta[k] = theta[k];
+        effect->theta[effect->spec.estimands + k] = -n / sum_a[k];
+    }
+}
+
 const cw_influence *cw_effect_influence(const cw_effect *effect, int by_cluster) {
     return &effect->influence[by_cluster != 0];
 }

@@ -68,6 +68,10 @@ typedef struct cw_effect_counts {
  * sum w a is 0 (no rows, no variation). After this, influence values are ready. */
 void cw_effect_solve(cw_effect *effect, const void *state, double *theta, cw_effect_counts *counts);
 
+/* Instead of a pass of sums: theta[k], sum w a of each and n are known (from Gram matrices, cw_gram_partial;
+ * from a checkpoint). Influence values are ready. */
+void cw_effect_assume(cw_effect *effect, const double *theta, const double *sum_a, double n);
+
 /* Rows of estimand k with a weight (its group). */
 int64_t cw_effect_rows(const cw_effect *effect, const void *state, int32_t k);
 

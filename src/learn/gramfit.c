@@ -184,7 +184,8 @@ cw_code cw_gram_collinearity(cw_env *env, int32_t q, const double *gram, int32_t
     double *memory = NULL;
     CW_TRY(cw_alloc(env, packed + 3 * p + 2 * p * p, sizeof *memory, &memory));
     double *rest = memory + packed + 2 * p;
-    standardised_gram s = {.correlation = memory, .moment = memory + packed, .deviation = memory + packed + p};
+    standardised_gram s = {
+        .correlation = memory, .moment = memory + packed, .deviation = memory + packed + p};
     standardise(q, gram, predictors, predictor, 0, &s);
     cw_code code =
         collinearity(env, predictors, memory, rest, rest + p * p, rest + p * p + p, condition, inflation);
@@ -201,6 +202,24 @@ double cw_gram_residual_product(int32_t q, const double *gram, int32_t a, const 
         for (int32_t j = 0; j < q; j++) row += at(gram, q, i, j) * ((j == b) - v[j]);
         sum += ri * row;
     }
+    return sum;
+}
+
+cw_partial cw_gram_partial(int32_t folds, int32_t q, const double *part, const double *scale,
+                           int32_t treatment, const double *m, int32_t outcome, const double *l) {
+    int64_t size = (int64_t)q * (q + 1) / 2;
+    double d = scale ? scale[treatment - 1] : 1, y = scale ? scale[outcome - 1] : 1;
+    cw_partial sum = {0, 0, 0, 0};
+    for (int32_t k = 0; k < folds; k++) {
+        const double *gram = part + k * size, *mk = m + (int64_t)k * q, *lk = l + (int64_t)k * q;
+        sum.weight += gram[0];
+        sum.dd += cw_gram_residual_product(q, gram, treatment, mk, treatment, mk);
+        sum.dy += cw_gram_residual_product(q, gram, treatment, mk, outcome, lk);
+        sum.yy += cw_gram_residual_product(q, gram, outcome, lk, outcome, lk);
+    }
+    sum.dd /= d * d;
+    sum.dy /= d * y;
+    sum.yy /= y * y;
     return sum;
 }
 

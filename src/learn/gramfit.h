@@ -43,9 +43,9 @@ cw_code cw_gram_ridge(cw_env *env, int32_t q, const double *gram, int32_t predic
                       const int32_t *predictor, int32_t response, int32_t lambdas, const double *lambda,
                       double *coefficient, double *standardised, cw_ridge_fit *fit) CW_CHECKED;
 
-/* Collinearity of the predictors: condition := largest over smallest singular value of the standardised columns,
- * inflation[i] (or NULL) := 1 / (1 - R^2) of predictor i on the others. Infinite where columns are dependent. By
- * Jacobi: for up to a few hundred columns. */
+/* Collinearity of the predictors: condition := largest over smallest singular value of the standardised
+ * columns, inflation[i] (or NULL) := 1 / (1 - R^2) of predictor i on the others. Infinite where columns are
+ * dependent. By Jacobi: for up to a few hundred columns. */
 cw_code cw_gram_collinearity(cw_env *env, int32_t q, const double *gram, int32_t predictors,
                              const int32_t *predictor, double *condition, double *inflation) CW_CHECKED;
 
@@ -53,6 +53,16 @@ cw_code cw_gram_collinearity(cw_env *env, int32_t q, const double *gram, int32_t
  * and u = v the squared error of a prediction, on whatever rows the Gram holds. */
 double cw_gram_residual_product(int32_t q, const double *gram, int32_t a, const double *u, int32_t b,
                                 const double *v);
+
+/* Held-out residual products of a partially linear model, summed over the folds: part[k] is the Gram of fold
+ * k, m + k q and l + k q the coefficients of treatment and outcome fitted without it. On the columns' own
+ * scales
+ * (`scale` as in cw_gram_spec, NULL: 1). theta = dy / dd, before any second pass over the rows. */
+typedef struct cw_partial {
+    double weight, dd, dy, yy;
+} cw_partial;
+cw_partial cw_gram_partial(int32_t folds, int32_t q, const double *part, const double *scale,
+                           int32_t treatment, const double *m, int32_t outcome, const double *l);
 
 /* The mean of column `response` as a coefficient vector: the null model. */
 void cw_gram_mean(int32_t q, const double *gram, int32_t response, double *coefficient);

@@ -3,9 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/cpu.h"
 #include "../base/real.h"
+#include "predictor_kernel.h"
 
-enum { TILE = 512 };
+enum { TILE = CW_PREDICTOR_TILE };
 
 int32_t cw_predictor_model(const cw_predictor *predictor, const cw_block *block, int32_t row) {
     if (predictor->cells == 0) return 0;
@@ -29,38 +31,80 @@ void cw_logistic_array(int64_t n, const double *eta, double *p, double *t) {
     }
 }
 
-/* eta of a tile whose rows may use different models. */
-static void mixed_tile(const cw_predictor *predictor, const cw_block *block, int32_t first, int32_t rows,
-                       double *eta) {
-    const double *own[TILE];
-    int missing = 0;
-    for (int32_t i = 0; i < rows; i++) {
-        int32_t model = cw_predictor_model(predictor, block, first + i);
-        missing |= model < 0;
-        own[i] = predictor->coefficient + (model < 0 ? 0 : model) * predictor->stride;
-        eta[i] = own[i][0];
+static const cw_predictor_steps *kernel(void) {
+#if defined(__x86_64__)
+    switch (cw_cpu_level()) {
+    case CW_CPU_AVX512:
+        return &cw_predictor_avx512;
+    case CW_CPU_AVX2:
+        return &cw_predictor_avx2;
+    case CW_CPU_PLAIN:
+        break;
     }
+#endif
+    return &cw_predictor_plain;
+}
+
+static double shift_of(const cw_predictor *predictor, int32_t j) {
+    return predictor->shift ? predictor->shift[j] : 0;
+}
+static double scale_of(const cw_predictor *predictor, int32_t j) {
+    return predictor->scale ? predictor->scale[j] : 1;
+}
+
+/* The models of a tile's rows, numbered from 0 as they appear; -1 (a row of none) is 0 here and NaN later. */
+typedef struct tile_models {
+    int64_t number[TILE];
+    int32_t used, missing;
+    const double *coefficient[TILE]; /* of the models that appear */
+} tile_models;
+
+static void find_models(const cw_predictor *predictor, const cw_block *block, int32_t first, int32_t rows,
+                        tile_models *models) {
+    int32_t known[TILE];
+    models->used = models->missing = 0;
+    for (int32_t i = 0; i < rows; i++) {
+        int32_t model = cw_predictor_model(predictor, block, first + i), k = 0;
+        models->missing |= model < 0;
+        if (model < 0) model = 0;
+        while (k < models->used && known[k] != model) k++;
+        if (k == models->used) {
+            known[k] = model;
+            models->coefficient[models->used++] = predictor->coefficient + model * predictor->stride;
+        }
+        models->number[i] = k;
+    }
+}
+
+/* eta of a tile whose rows may use different models. */
+static void mixed_tile(const cw_predictor *predictor, const cw_predictor_steps *use, const cw_block *block,
+                       int32_t first, int32_t rows, double *eta) {
+    tile_models models;
+    find_models(predictor, block, first, rows, &models);
+    for (int32_t i = 0; i < rows; i++) eta[i] = models.coefficient[models.number[i]][0];
     for (int32_t j = 0; j < predictor->columns; j++) {
         const double *x = block->real[predictor->column[j]] + first;
-        double shift = predictor->shift ? predictor->shift[j] : 0;
-        double scale = predictor->scale ? predictor->scale[j] : 1;
-        for (int32_t i = 0; i < rows; i++) eta[i] += own[i][j + 1] * ((x[i] - shift) * scale);
+        double shift = shift_of(predictor, j), scale = scale_of(predictor, j), b[CW_PREDICTOR_MODELS] = {0};
+        if (models.used > CW_PREDICTOR_MODELS) {
+            for (int32_t i = 0; i < rows; i++)
+                eta[i] += models.coefficient[models.number[i]][j + 1] * ((x[i] - shift) * scale);
+            continue;
+        }
+        for (int32_t k = 0; k < models.used; k++) b[k] = models.coefficient[k][j + 1];
+        use->column(rows, x, shift, scale, b, models.number, eta);
     }
-    if (!missing) return;
+    if (!models.missing) return;
     for (int32_t i = 0; i < rows; i++)
         if (cw_predictor_model(predictor, block, first + i) < 0) eta[i] = (double)NAN;
 }
 
-static void single_tile(const cw_predictor *predictor, const cw_block *block, int32_t first, int32_t rows,
-                        double *eta) {
+static void single_tile(const cw_predictor *predictor, const cw_predictor_steps *use, const cw_block *block,
+                        int32_t first, int32_t rows, double *eta) {
     const double *b = predictor->coefficient;
     for (int32_t i = 0; i < rows; i++) eta[i] = b[0];
-    for (int32_t j = 0; j < predictor->columns; j++) {
-        const double *x = block->real[predictor->column[j]] + first;
-        double shift = predictor->shift ? predictor->shift[j] : 0;
-        double scale = predictor->scale ? predictor->scale[j] : 1, slope = b[j + 1];
-        for (int32_t i = 0; i < rows; i++) eta[i] += slope * ((x[i] - shift) * scale);
-    }
+    for (int32_t j = 0; j < predictor->columns; j++)
+        use->common(rows, block->real[predictor->column[j]] + first, shift_of(predictor, j),
+                    scale_of(predictor, j), b[j + 1], eta);
 }
 
 void cw_predict(const cw_predictor *predictor, const cw_block *block, int32_t first, int32_t rows,
@@ -68,12 +112,13 @@ void cw_predict(const cw_predictor *predictor, const cw_block *block, int32_t fi
     if (predictor->link == CW_LINK_COLUMN) {
         memcpy(out, block->real[predictor->column[0]] + first, (size_t)rows * sizeof *out);
     } else {
+        const cw_predictor_steps *use = kernel();
         for (int32_t done = 0; done < rows; done += TILE) {
             int32_t count = rows - done < TILE ? rows - done : TILE;
             if (predictor->cells)
-                mixed_tile(predictor, block, first + done, count, out + done);
+                mixed_tile(predictor, use, block, first + done, count, out + done);
             else
-                single_tile(predictor, block, first + done, count, out + done);
+                single_tile(predictor, use, block, first + done, count, out + done);
         }
         if (predictor->link == CW_LINK_LOGIT) cw_logistic_array(rows, out, out, NULL);
     }

@@ -439,6 +439,61 @@ static void calibration_and_risk(void **state) {
     assert_int_equal(env.blocks_now, 0);
 }
 
+/* The partially linear estimate from fold Grams alone is that of the scores. */
+static void gram_estimates_are_score_estimates(void **state) {
+    (void)state;
+    cw_env env;
+    serial_table t;
+    answer_nuisances a;
+    answer_effect out;
+    static const int32_t covariates[] = {X0, X1};
+    static const cw_estimand estimand = {CW_SCORE_PARTIAL, CW_TARGET_ALL, -1, 0};
+    enum { K = 3, Q = 5, SIZE = Q * (Q + 1) / 2 };
+    int32_t *fold = NULL;
+    double part[K * SIZE];
+    cw_env_init(&env);
+    make(&env, &t, 9000);
+    assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof *fold, &fold), CW_OK);
+    for (int64_t i = 0; i < t.rows; i++) fold[i] = (int32_t)(i % K);
+    answer_design design = answer_make(&t, 2, covariates, D, Y);
+    answer_nuisances_make(&t, &a, &design, K, fold, 0);
+    const cw_gram_spec spec = {.columns = Q - 1,
+                               .column = design.column,
+                               .shift = design.shift,
+                               .scale = design.scale,
+                               .folds = K,
+                               .fold_column = a.fold_column};
+    cw_gram *gram = NULL;
+    assert_int_equal(cw_gram_create(&env, &spec, &gram), CW_OK);
+    void *result = serial_pass(&t, cw_gram_accumulator(gram));
+    for (int32_t k = 0; k < K; k++) cw_gram_get(gram, result, k, part + k * SIZE);
+    cw_free(&env, &result);
+    cw_gram_destroy(&gram);
+    cw_partial sums =
+        cw_gram_partial(K, Q, part, design.scale, Q - 2, a.treatment_coefficient, Q - 1, a.coefficient[2]);
+    cw_effect_spec effect_spec = answer_effect_spec(&a, 1, CW_UNWEIGHTED, 1, &estimand);
+    answer_run_effect(&t, &effect_spec, &out);
+    double theta = sums.dy / sums.dd, minus = -sums.dd;
+    assert_true(fabs(theta / out.theta[0] - 1) < 1e-11);
+    assert_true(fabs(sums.weight / sums.dd / out.counts.riesz_square - 1) < 1e-11);
+    double residual = (sums.yy - theta * (2 * sums.dy - theta * sums.dd)) / sums.weight;
+    assert_true(fabs(residual / out.counts.residual_square - 1) < 1e-11);
+    cw_effect *effect = NULL;
+    cw_moments *moments = NULL;
+    assert_int_equal(cw_effect_create(&env, &effect_spec, &effect), CW_OK);
+    cw_effect_assume(effect, &theta, &minus, sums.weight);
+    assert_int_equal(cw_moments_create(&env, NULL, cw_effect_influence(effect, 0), &moments), CW_OK);
+    result = serial_pass(&t, cw_moments_accumulator(moments));
+    assert_true(fabs(cw_moments_error(moments, result, 0, sums.weight) / out.se[0] - 1) < 1e-10);
+    cw_free(&env, &result);
+    cw_moments_destroy(&moments);
+    cw_effect_destroy(&effect);
+    answer_nuisances_free(&a);
+    cw_free(&env, &fold);
+    serial_free(&t);
+    assert_int_equal(env.blocks_now, 0);
+}
+
 /* One pass of everything with memory that fails at a given call. */
 static cw_code everything(cw_env *env, const serial_table *t, int64_t fail_at) {
     cw_effect *effect = NULL;
@@ -549,6 +604,7 @@ int main(void) {
         cmocka_unit_test(limits_end_the_stacked_errors),
         cmocka_unit_test(balance_is_the_plain_formula),
         cmocka_unit_test(calibration_and_risk),
+        cmocka_unit_test(gram_estimates_are_score_estimates),
         cmocka_unit_test(every_failed_allocation_unwinds),
         cmocka_unit_test(mistakes_are_told),
     };

@@ -361,6 +361,48 @@ static void predictions_use_the_cell_s_model(void **state) {
     serial_free(&t);
 }
 
+static void predictions_have_equal_bits(void **state) {
+    (void)state;
+    cw_env env;
+    serial_table t;
+    enum { CELLS = 20, N = 1501 };
+    double coefficient[CELLS * 4], want[N], got[N];
+    int32_t model_of_cell[CELLS];
+    cw_env_init(&env);
+    make(&env, &t, N, 0);
+    for (int k = 0; k < CELLS * 4; k++) coefficient[k] = 3 * uniform(k, 77) - 1;
+    const double shift[3] = {0.1, 1, 2}, scale[3] = {1.5, 2, 0.5};
+    serial_rows rows = {.table = &t};
+    cw_block block;
+    serial_rows_supply(&rows, 0, &block);
+    for (int32_t models = 1; models <= CELLS; models++) {
+        for (int32_t c = 0; c < CELLS; c++) model_of_cell[c] = c % models;
+        for (int64_t i = 0; i < N; i++) t.real[4][i] = floor(CELLS * uniform(i, 78));
+        const cw_predictor p = {.link = CW_LINK_IDENTITY,
+                                .columns = 3,
+                                .column = columns,
+                                .shift = shift,
+                                .scale = scale,
+                                .coefficient = coefficient,
+                                .stride = 4,
+                                .cells = models == 1 ? 0 : CELLS,
+                                .cell_column = 4,
+                                .model_of_cell = model_of_cell};
+        for (int32_t i = 0; i < N; i++) {
+            const double *b = coefficient + 4 * ((int)t.real[4][i] % models);
+            want[i] = b[0];
+            for (int j = 0; j < 3; j++) want[i] += b[j + 1] * ((t.real[j][i] - shift[j]) * scale[j]);
+        }
+        for (cw_cpu level = CW_CPU_PLAIN; level <= cw_cpu_found(); level++) {
+            cw_cpu_limit(level);
+            cw_predict(&p, &block, 0, N, got);
+            assert_memory_equal(got, want, sizeof want);
+        }
+    }
+    cw_cpu_limit(CW_CPU_AVX512);
+    serial_free(&t);
+}
+
 static void every_failed_allocation_unwinds(void **state) {
     (void)state;
     cw_env env, data;
@@ -404,6 +446,7 @@ int main(void) {
         cmocka_unit_test(weights_scales_and_rare_events),
         cmocka_unit_test(odd_rows_and_columns),
         cmocka_unit_test(predictions_use_the_cell_s_model),
+        cmocka_unit_test(predictions_have_equal_bits),
         cmocka_unit_test(every_failed_allocation_unwinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
