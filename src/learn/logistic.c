@@ -146,6 +146,12 @@ int32_t cw_logistic_running(const cw_logistic *logistic) {
     return running;
 }
 
+void cw_logistic_start(cw_logistic *logistic, const double *coefficient) {
+    for (int32_t m = 0; m < logistic->spec.models; m++)
+        memcpy(cw_logistic_model_of(logistic, logistic->control, m).trial, coefficient,
+               (size_t)logistic->q * sizeof(double));
+}
+
 void cw_logistic_want_meat(cw_logistic *logistic, int want) {
     logistic->meat = want;
 }

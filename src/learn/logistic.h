@@ -8,9 +8,9 @@
  *
  * Separation (Albert & Anderson 1984) is certified from the rows, not guessed from large numbers: complete,
  * when some trial coefficients give every row a positive margin; quasi-complete, when a Newton direction
- * gives every row a margin that is 0 or clearly positive, and some the latter. Under separation Newton's
- * steps tend to such a direction: the margins of the rows to be fitted to 0 or 1 grow by about 1 a step, all
- * other changes die out by a factor of about e. */
+ * gives every row a margin that is 0 or clearly positive, and some the latter, for some passes on end. Under
+ * separation Newton's steps tend to such a direction: the margins of the rows to be fitted to 0 or 1 grow by
+ * about 1 a step, all other changes die out by a factor of about e. */
 #ifndef CW_LEARN_LOGISTIC_H
 #define CW_LEARN_LOGISTIC_H
 
@@ -56,6 +56,10 @@ void cw_logistic_use(cw_logistic *logistic, const void *control);
 
 /* The number of models that need another pass. */
 int32_t cw_logistic_running(const cw_logistic *logistic);
+
+/* Before the first pass: every model begins at these coefficients (columns + 1), such as those of the whole
+ * sample, instead of 0. */
+void cw_logistic_start(cw_logistic *logistic, const double *coefficient);
 
 /* 1: the coming passes sum squared scores instead of information, for cw_logistic_sandwich. For models that
  * have converged. */

@@ -99,6 +99,38 @@ static void models_in_company_are_as_alone(void **state) {
     serial_free(&t);
 }
 
+static void a_start_saves_passes_and_changes_nothing(void **state) {
+    (void)state;
+    cw_env env;
+    serial_table t;
+    double b[4];
+    cw_env_init(&env);
+    make(&env, &t, 9000, -1);
+    cw_logistic *cold = answer_logistic(&t, &simple), *warm = NULL;
+    cw_logistic_fit want = fit_of(cold, b);
+    for (int j = 0; j < 4; j++) b[j] += 0.01 * (j - 1);
+    assert_int_equal(cw_logistic_create(&env, &simple, &warm), CW_OK);
+    cw_logistic_start(warm, b);
+    void *control = NULL;
+    assert_int_equal(cw_alloc(&env, 1, cw_logistic_control_bytes(warm), &control), CW_OK);
+    int passes = 0;
+    for (; cw_logistic_running(warm); passes++) {
+        void *result = serial_pass(&t, cw_logistic_accumulator(warm));
+        assert_int_equal(cw_logistic_decide(warm, result, control), CW_OK);
+        cw_logistic_use(warm, control);
+        cw_free(&env, &result);
+    }
+    cw_logistic_fit got = cw_logistic_get(warm, 0);
+    assert_int_equal(got.status, CW_LOGISTIC_CONVERGED);
+    assert_true(passes < want.iterations);
+    for (int j = 0; j < 4; j++) assert_true(fabs(got.coefficient[j] - want.coefficient[j]) < 1e-11);
+    cw_free(&env, &control);
+    cw_logistic_destroy(&cold);
+    cw_logistic_destroy(&warm);
+    serial_free(&t);
+    assert_int_equal(env.blocks_now, 0);
+}
+
 static void kernels_give_equal_bits(void **state) {
     (void)state;
     cw_env env;
@@ -440,6 +472,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_score_is_zero_at_the_fit),
         cmocka_unit_test(models_in_company_are_as_alone),
+        cmocka_unit_test(a_start_saves_passes_and_changes_nothing),
         cmocka_unit_test(kernels_give_equal_bits),
         cmocka_unit_test(separation_is_certified),
         cmocka_unit_test(layered_separation_never_converges),
