@@ -4,8 +4,10 @@
 
 #include "../base/real.h"
 #include "logistic_inside.h"
+#include "predictor_kernel.h"
 
-enum { TILE = 1024 };
+/* Directions of the first steps tell nothing about separation: their margins are not looked at. */
+enum { TILE = 1024, FIRST_SUSPECT = 4 };
 
 /* Margins along Newton's direction: below STILL a row stays where it is, above PUSHED it goes to its side. */
 #define STILL  1e-6
@@ -97,12 +99,9 @@ static void take_out_odd(const cw_logistic *l, tile *t) {
 }
 
 static void linear(const cw_logistic *l, const tile *t, const double *b, double *to) {
+    const cw_predictor_steps *use = cw_predictor_use();
     for (int32_t i = 0; i < t->rows; i++) to[i] = b[0];
-    for (int32_t j = 0; j < l->spec.columns; j++) {
-        const double *z = t->at[j];
-        double slope = b[j + 1];
-        for (int32_t i = 0; i < t->rows; i++) to[i] += slope * z[i];
-    }
+    for (int32_t j = 0; j < l->spec.columns; j++) use->common(t->rows, t->at[j], 0, 1, b[j + 1], to);
 }
 
 /* The weights of the rows that model m learns from, and their counts and margins. */
@@ -150,7 +149,10 @@ static void add_model(const cw_logistic *l, tile *t, int32_t m, char *state) {
     double *sums = (double *)(void *)(state + l->sums_offset) + m * (int64_t)(l->q + CW_SUMS);
     int64_t *count = (int64_t *)(void *)(state + l->counts_offset) + m * (int64_t)CW_COUNTS;
     linear(l, t, l->meat ? model.accepted : model.trial, t->eta);
-    linear(l, t, model.direction, t->along);
+    if (model.scalar[CW_LOGISTIC_ITERATIONS] >= FIRST_SUSPECT)
+        linear(l, t, model.direction, t->along);
+    else
+        memset(t->along, 0, (size_t)t->rows * sizeof *t->along);
     choose_rows(l, t, m, count);
     evaluate(l, t, sums);
     const cw_block inner = {.rows = t->rows, .reals = l->spec.columns, .real = t->at, .weight = t->own};

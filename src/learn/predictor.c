@@ -31,7 +31,7 @@ void cw_logistic_array(int64_t n, const double *eta, double *p, double *t) {
     }
 }
 
-static const cw_predictor_steps *kernel(void) {
+const cw_predictor_steps *cw_predictor_use(void) {
 #if defined(__x86_64__)
     switch (cw_cpu_level()) {
     case CW_CPU_AVX512:
@@ -112,7 +112,7 @@ void cw_predict(const cw_predictor *predictor, const cw_block *block, int32_t fi
     if (predictor->link == CW_LINK_COLUMN) {
         memcpy(out, block->real[predictor->column[0]] + first, (size_t)rows * sizeof *out);
     } else {
-        const cw_predictor_steps *use = kernel();
+        const cw_predictor_steps *use = cw_predictor_use();
         for (int32_t done = 0; done < rows; done += TILE) {
             int32_t count = rows - done < TILE ? rows - done : TILE;
             if (predictor->cells)

@@ -1,5 +1,5 @@
 /* The inner loop of predictions, once in plain C and once for each instruction set, with equal bits: a row's
- * number is a chain of rounded products and sums in column order. Private to predictor*.c. */
+ * number is a chain of rounded products and sums in column order. Private to this folder. */
 #ifndef CW_LEARN_PREDICTOR_KERNEL_H
 #define CW_LEARN_PREDICTOR_KERNEL_H
 
@@ -21,6 +21,9 @@ extern const cw_predictor_steps cw_predictor_plain;
 extern const cw_predictor_steps cw_predictor_avx2;
 extern const cw_predictor_steps cw_predictor_avx512;
 #endif
+
+/* The one that this CPU and the limit allow. */
+const cw_predictor_steps *cw_predictor_use(void);
 
 /* What is left over by the vector kernels, too. */
 static inline void cw_predictor_column_from(int32_t from, int32_t rows, const double *x, double shift,
