@@ -59,6 +59,7 @@ static void load(const cw_balance *b, const cw_block *block, int32_t first, int3
     for (int32_t i = 0; i < rows; i++) {
         double w = block->weight ? block->weight[first + i] : 1, e = t->e[i];
         int in = w > 0 && (d[i] == b->spec.treated || d[i] == b->spec.control) && e * 0 == 0;
+        if (b->spec.trim && (e < b->spec.low || e > b->spec.high)) in = 0;
         t->arm[i] = d[i] == b->spec.treated;
         t->weight[i] = in ? w : 0;
         t->copies[i] = !in ? 0 : b->spec.weighting == CW_FREQUENCY ? w : 1;

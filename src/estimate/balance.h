@@ -21,7 +21,8 @@ typedef struct cw_balance_spec {
     double control, treated;
     cw_weighting weighting;
     const cw_predictor *propensity;
-    double low, high;
+    double low, high;          /* limits of propensities */
+    int trim;                  /* as in cw_effect_spec */
     int32_t targets;           /* 0 or more of CW_WEIGHTED_ATE .. ATO */
     const cw_weighted *target; /* copied */
 } cw_balance_spec;

@@ -83,6 +83,7 @@ static void predict(const cw_effect *f, const cw_block *block, int32_t first, ti
             count[COUNT_LOW] += e < spec->low;
             count[COUNT_HIGH] += e > spec->high;
         }
+        if (spec->trim && within != e) t->weight[i] = 0;
         if (spec->normalise[0] != 0)
             within = t->d[i] > 0 ? within * spec->normalise[1] : 1 - (1 - within) * spec->normalise[0];
         t->e[i] = within;

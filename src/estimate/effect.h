@@ -37,7 +37,9 @@ typedef struct cw_effect_spec {
     cw_weighting weighting;
     const cw_predictor *outcome_model[2]; /* g0, g1; partially linear: l in [0] alone. Borrowed. */
     const cw_predictor *treatment_model;  /* e or m. Borrowed. */
-    double low, high;                     /* propensities are limited to [low, high] */
+    double low, high;                     /* limits of propensities */
+    int trim; /* 0: propensities are limited to [low, high] (clipping: still everyone's effect, more or less);
+                 1: rows outside are left out (trimming: the effect of those inside) */
     double normalise[2]; /* 0: not. Else treated rows use e * [1], controls 1 - (1-e) * [0]: mean weights 1 */
     double theta0;       /* IV-type only */
     int32_t estimands;
@@ -53,7 +55,7 @@ const cw_accumulator *cw_effect_sums(const cw_effect *effect); /* tree */
 
 typedef struct cw_effect_counts {
     int64_t rows, treated;  /* rows used; those with d = 1 */
-    int64_t low, high;      /* propensities below and above the limits */
+    int64_t low, high;      /* propensities below and above the limits; left out where trimmed */
     int64_t bad;            /* rows whose prediction or outcome is not finite: left out */
     double weight;          /* sum of weights */
     double n;               /* what influence values are divided by: rows, or the sum of frequency weights */

@@ -72,14 +72,16 @@ static void load(const cw_ipw *ipw, const cw_block *block, int32_t first, int32_
             arm = -1;
             if (count) count[COUNT_BAD]++;
         }
+        if (count && arm >= 0) {
+            count[COUNT_LOW] += e < spec->low;
+            count[COUNT_HIGH] += e > spec->high;
+        }
+        if (spec->trim && (e < spec->low || e > spec->high)) arm = -1;
+        if (count && arm >= 0) count[COUNT_ROWS_0 + arm]++;
         t->arm[i] = arm;
         t->weight[i] = arm >= 0 ? w : 0;
         t->y[i] = arm >= 0 ? y[i] - spec->outcome_shift : 0;
         t->e[i] = arm < 0 ? 0.5 : e < spec->low ? spec->low : e > spec->high ? spec->high : e;
-        if (!count || arm < 0) continue;
-        count[COUNT_ROWS_0 + arm]++;
-        count[COUNT_LOW] += e < spec->low;
-        count[COUNT_HIGH] += e > spec->high;
     }
 }
 

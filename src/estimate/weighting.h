@@ -30,7 +30,8 @@ typedef struct cw_weighting_spec {
     double control, treated;
     cw_weighting weighting;
     const cw_predictor *propensity; /* logistic, one model; borrowed */
-    double low, high;               /* propensities are limited to this */
+    double low, high;               /* limits of propensities */
+    int trim;                       /* as in cw_effect_spec */
 } cw_weighting_spec;
 
 typedef struct cw_ipw cw_ipw;

@@ -66,6 +66,77 @@ done:
     return code;
 }
 
+/* An open table with linear steps; fold -1 marks a free place. */
+struct cw_folds {
+    cw_env *env;
+    cw_stream stream;
+    int32_t folds;
+    uint64_t mask; /* places - 1; hashed folds have no table */
+    int64_t *id;
+    int32_t *fold;
+};
+
+static void put(cw_folds *table, int64_t id, int32_t fold) {
+    uint64_t at = cw_mix64((uint64_t)id) & table->mask;
+    while (table->fold[at] >= 0) at = (at + 1) & table->mask;
+    table->id[at] = id;
+    table->fold[at] = fold;
+}
+
+static cw_code fill(cw_folds *table, int64_t count, const int64_t *id, const int64_t *stratum) {
+    cw_env *env = table->env;
+    int32_t *fold = NULL;
+    cw_code code;
+    uint64_t places = 16;
+    while (places < 2 * (uint64_t)count) places *= 2;
+    table->mask = places - 1;
+    CW_TRY_GOTO(code, cw_alloc(env, (size_t)count, sizeof *fold, &fold), done);
+    CW_TRY_GOTO(code, cw_folds_deal(env, table->stream, table->folds, count, id, stratum, fold), done);
+    CW_TRY_GOTO(code, cw_alloc(env, places, sizeof *table->id, &table->id), done);
+    CW_TRY_GOTO(code, cw_alloc(env, places, sizeof *table->fold, &table->fold), done);
+    for (uint64_t at = 0; at < places; at++) table->fold[at] = -1;
+    for (int64_t i = 0; i < count; i++) put(table, id[i], fold[i]);
+done:
+    cw_free(env, &fold);
+    return code;
+}
+
+cw_code cw_folds_create(cw_env *env, cw_stream stream, int32_t folds, int64_t count, const int64_t *id,
+                        const int64_t *stratum, cw_folds **out) {
+    *out = NULL;
+    int dealt = id && count <= CW_FOLDS_DEALT;
+    CW_TRY(check(env, folds, dealt ? count : CW_FOLDS_DEALT));
+    cw_folds *table = NULL;
+    CW_TRY(cw_alloc_zero(env, 1, sizeof *table, &table));
+    table->env = env;
+    table->stream = stream;
+    table->folds = folds;
+    cw_code code = dealt ? fill(table, count, id, stratum) : CW_OK;
+    if (code != CW_OK) cw_folds_destroy(&table);
+    *out = table;
+    return code;
+}
+
+void cw_folds_destroy(cw_folds **folds) {
+    if (!folds || !*folds) return;
+    cw_env *env = (*folds)->env;
+    cw_free(env, &(*folds)->id);
+    cw_free(env, &(*folds)->fold);
+    cw_free(env, folds);
+}
+
+int cw_folds_are_dealt(const cw_folds *folds) {
+    return folds->fold != NULL;
+}
+
+int32_t cw_folds_of(const cw_folds *folds, int64_t id) {
+    if (!folds->fold) return cw_fold_hashed(folds->stream, folds->folds, id);
+    for (uint64_t at = cw_mix64((uint64_t)id) & folds->mask; folds->fold[at] >= 0;
+         at = (at + 1) & folds->mask)
+        if (folds->id[at] == id) return folds->fold[at];
+    return -1;
+}
+
 int32_t cw_fold_of_level(int32_t levels, const double *level, double value) {
     int32_t low = 0, high = levels;
     while (low < high) {

@@ -19,6 +19,18 @@ cw_code cw_folds_deal(cw_env *env, cw_stream stream, int32_t folds, int64_t coun
 /* The fold of one id where there are too many to deal: hash mod folds. */
 int32_t cw_fold_hashed(cw_stream stream, int32_t folds, int64_t id);
 
+/* Which fold an id is in, for passes over rows. */
+typedef struct cw_folds cw_folds;
+
+/* Deals `count` ids as cw_folds_deal does; above CW_FOLDS_DEALT, or where id is NULL, hashes them. */
+cw_code cw_folds_create(cw_env *env, cw_stream stream, int32_t folds, int64_t count, const int64_t *id,
+                        const int64_t *stratum, cw_folds **out) CW_CHECKED;
+void cw_folds_destroy(cw_folds **folds);
+
+/* The fold of an id; -1 where it was not dealt. Constant time. */
+int32_t cw_folds_of(const cw_folds *folds, int64_t id);
+int cw_folds_are_dealt(const cw_folds *folds);
+
 /* A fold column: writes its distinct values among `count`, ascending, to level (room for `most`) and their
  * number to *levels. Fails with CW_BAD_DATA where a value is NaN, there are more than `most` or fewer than 2.
  */

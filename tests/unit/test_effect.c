@@ -321,6 +321,77 @@ static void limits_end_the_stacked_errors(void **state) {
     serial_free(&t);
 }
 
+/* Trimming leaves the same rows out as weights of 0 would. */
+static void trimming_leaves_rows_out(void **state) {
+    (void)state;
+    cw_env env;
+    serial_table t;
+    answer_effect trimmed, weighted;
+    cw_ipw *ipw = NULL;
+    cw_ipw_result result[2];
+    static const cw_weighted target = CW_WEIGHTED_ATE;
+    double smd[2];
+    int64_t outside = 0;
+    cw_env_init(&env);
+    make(&env, &t, 5000);
+    cw_effect_spec spec = interactive();
+    cw_weighting_spec weighting = {.outcome = Y,
+                                   .treatment = D,
+                                   .treated = 1,
+                                   .propensity = &e_column,
+                                   .low = 0.2,
+                                   .high = 0.6,
+                                   .trim = 1};
+    static const int32_t covariates[] = {X0, X1};
+    cw_balance_spec balance = {.columns = 2,
+                               .column = covariates,
+                               .treatment = D,
+                               .treated = 1,
+                               .propensity = &e_column,
+                               .low = 0.2,
+                               .high = 0.6,
+                               .trim = 1,
+                               .targets = 1,
+                               .target = &target};
+    for (int by_weight = 0; by_weight < 2; by_weight++) {
+        spec.low = by_weight ? 0 : 0.2;
+        spec.high = by_weight ? 1 : 0.6;
+        spec.trim = !by_weight;
+        answer_run_effect(&t, &spec, by_weight ? &weighted : &trimmed);
+        assert_int_equal(cw_ipw_create(&env, &weighting, &ipw), CW_OK);
+        void *sums_of_pass = serial_pass(&t, cw_ipw_sums(ipw));
+        assert_int_equal(cw_ipw_solve(ipw, sums_of_pass, NULL, &result[by_weight]), CW_OK);
+        cw_free(&env, &sums_of_pass);
+        cw_ipw_destroy(&ipw);
+        cw_balance *b = NULL;
+        cw_balance_table *table = NULL;
+        assert_int_equal(cw_balance_create(&env, &balance, &b), CW_OK);
+        sums_of_pass = serial_pass(&t, cw_balance_accumulator(b));
+        assert_int_equal(cw_balance_read(b, sums_of_pass, &table), CW_OK);
+        smd[by_weight] = cw_balance_product(table, 0, 0, 1).smd;
+        cw_free(&env, &sums_of_pass);
+        cw_balance_table_destroy(&table);
+        cw_balance_destroy(&b);
+        if (by_weight) break;
+        weighting.low = balance.low = 0;
+        weighting.high = balance.high = 1;
+        assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof(double), &t.weight), CW_OK);
+        for (int64_t i = 0; i < t.rows; i++) {
+            t.weight[i] = t.real[E][i] >= 0.2 && t.real[E][i] <= 0.6;
+            outside += t.weight[i] == 0;
+        }
+    }
+    assert_memory_equal(trimmed.theta, weighted.theta, (ESTIMANDS - 1) * sizeof(double));
+    assert_memory_equal(trimmed.se, weighted.se, (ESTIMANDS - 1) * sizeof(double));
+    assert_int_equal(trimmed.counts.low + trimmed.counts.high, outside);
+    assert_int_equal(trimmed.counts.rows, t.rows - outside);
+    assert_memory_equal(result[0].estimate, result[1].estimate, sizeof result[0].estimate);
+    assert_int_equal(result[0].low + result[0].high, outside);
+    assert_true(!result[0].stacked && result[0].n == result[1].n && smd[0] == smd[1]);
+    serial_free(&t);
+    assert_int_equal(env.blocks_now, 0);
+}
+
 /* Squares and products about given centres, against sums by hand. */
 static void balance_is_the_plain_formula(void **state) {
     (void)state;
@@ -604,6 +675,7 @@ int main(void) {
         cmocka_unit_test(limits_end_the_stacked_errors),
         cmocka_unit_test(balance_is_the_plain_formula),
         cmocka_unit_test(calibration_and_risk),
+        cmocka_unit_test(trimming_leaves_rows_out),
         cmocka_unit_test(gram_estimates_are_score_estimates),
         cmocka_unit_test(every_failed_allocation_unwinds),
         cmocka_unit_test(mistakes_are_told),

@@ -136,6 +136,29 @@ static void complements_need_both_arms(void **state) {
     assert_int_equal(cw_cell(-1, 1, 0, 1), -1);
 }
 
+static void ids_find_their_folds(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    int64_t id[MANY];
+    int32_t fold[MANY];
+    cw_folds *folds = NULL;
+    for (int i = 0; i < MANY; i++) id[i] = (int64_t)(cw_mix64((uint64_t)i) >> (i % 50));
+    id[7] = INT64_MIN;
+    id[8] = -1;
+    assert_int_equal(cw_folds_deal(&env, stream(), 4, MANY, id, NULL, fold), CW_OK);
+    assert_int_equal(cw_folds_create(&env, stream(), 4, MANY, id, NULL, &folds), CW_OK);
+    assert_true(cw_folds_are_dealt(folds));
+    for (int i = 0; i < MANY; i++) assert_int_equal(cw_folds_of(folds, id[i]), fold[i]);
+    assert_int_equal(cw_folds_of(folds, -77), -1);
+    cw_folds_destroy(&folds);
+    assert_int_equal(cw_folds_create(&env, stream(), 4, 0, NULL, NULL, &folds), CW_OK);
+    assert_true(!cw_folds_are_dealt(folds));
+    for (int64_t i = 0; i < 50; i++) assert_int_equal(cw_folds_of(folds, i), cw_fold_hashed(stream(), 4, i));
+    cw_folds_destroy(&folds);
+    assert_int_equal(env.blocks_now, 0);
+}
+
 static void every_failed_allocation_unwinds(void **state) {
     (void)state;
     int64_t id[50];
@@ -145,7 +168,10 @@ static void every_failed_allocation_unwinds(void **state) {
         cw_env env;
         cw_env_init(&env);
         env.fail_at = at;
+        cw_folds *folds = NULL;
         cw_code code = cw_folds_deal(&env, stream(), 3, 50, id, NULL, fold);
+        if (code == CW_OK) code = cw_folds_create(&env, stream(), 3, 50, id, NULL, &folds);
+        cw_folds_destroy(&folds);
         assert_int_equal(env.blocks_now, 0);
         if (code == CW_OK) break;
         assert_int_equal(code, CW_NO_MEMORY);
@@ -161,6 +187,7 @@ int main(void) {
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(a_column_has_levels),
         cmocka_unit_test(complements_need_both_arms),
+        cmocka_unit_test(ids_find_their_folds),
         cmocka_unit_test(every_failed_allocation_unwinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
