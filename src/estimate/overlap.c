@@ -2,12 +2,14 @@
 
 #include <math.h>
 
+#include "../base/distribution.h"
+
 #define EFFECTIVE_SHARE  0.25
 #define DOMINANT_SHARE   0.05
 #define MEAN_WEIGHT_OFF  0.1
 #define MEAN_SMD         0.1
 #define MOMENT_SMD       0.2
-#define BALANCE_Z        3.5
+#define BALANCE_CHANCE   1e-3 /* of any false alarm among all means, or all products (Bonferroni) */
 #define TAIL_GAP         0.1
 #define TAIL_Z           4.0
 #define DISAGREEMENT_SES 2.0
@@ -36,13 +38,21 @@ static uint32_t judge_weights(const cw_ipw_result *weights, cw_weighted target) 
            bit(mean, CW_OVERLAP_MEAN_WEIGHT);
 }
 
+/* The |z| that one of `comparisons` reaches by chance once in a thousand. */
+static double surprising(double comparisons) {
+    return -cw_normal_quantile(0.5 * BALANCE_CHANCE / comparisons);
+}
+
 static uint32_t judge_balance(const cw_balance_table *table, int32_t which) {
     int means = 0;
+    double p = cw_balance_columns(table);
+    if (p < 1) return 0;
+    double least = surprising(p);
     for (int32_t j = 0; j < cw_balance_columns(table); j++) {
         cw_imbalance of = cw_balance_mean(table, which, j);
-        means |= fabs(of.smd) > MEAN_SMD && fabs(of.z) >= BALANCE_Z;
+        means |= fabs(of.smd) > MEAN_SMD && fabs(of.z) >= least;
     }
-    cw_imbalance worst = cw_balance_worst_product(table, which, BALANCE_Z);
+    cw_imbalance worst = cw_balance_worst_product(table, which, surprising(p * (p + 1) / 2));
     return bit(means, CW_OVERLAP_MEANS) | bit(fabs(worst.smd) > MOMENT_SMD, CW_OVERLAP_MOMENTS);
 }
 

@@ -13,9 +13,9 @@
       "few rows carry the weights: an arm's effective sample size is below a quarter of its rows")           \
     X(DOMINANT, "a single row carries more than 5 % of an arm's weight")                                     \
     X(MEAN_WEIGHT, "inverse propensities do not average to 1: off by more than 10 %")                        \
-    X(MEANS, "a covariate's mean is out of balance after weighting: beyond 0.1 sd and 3.5 errors")           \
-    X(MOMENTS, "a square or product of covariates is out of balance after weighting: beyond 0.2 sd and 3.5 " \
-               "errors; the propensity model is mis-specified")                                              \
+    X(MEANS, "a covariate's mean is out of balance after weighting: beyond 0.1 sd and beyond chance")        \
+    X(MOMENTS, "a square or product of covariates is out of balance after weighting: beyond 0.2 sd and "     \
+               "beyond chance; the propensity model is mis-specified")                                       \
     X(CALIBRATION,                                                                                           \
       "in a tail of the propensity the share treated is off by more than 0.1 and 4 errors; the "             \
       "propensity model is mis-specified")                                                                   \
@@ -35,7 +35,8 @@ typedef struct cw_overlap_facts {
     const cw_balance_table *balance;          /* NULL: not judged */
     int32_t balance_target;                   /* its index of the target */
     const cw_calibration_result *calibration; /* NULL: not judged */
-    int32_t estimates;           /* of one effect by several estimators, with standard errors; an se */
+    int32_t estimates; /* of one effect by several estimators, with standard errors (of Horvitz-Thompson:
+                          ht_centred); an se */
     const double *estimate, *se; /* that is NaN does not count as the smallest */
     int separated;
 } cw_overlap_facts;

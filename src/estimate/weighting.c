@@ -338,6 +338,8 @@ cw_code cw_ipw_solve(cw_ipw *ipw, const void *state, const double *inverse, cw_i
                                        ? result->arm[1].mean[target] - result->arm[0].mean[target]
                                        : ipw->mean[1][target] - ipw->mean[0][target];
     ipw->theta = result->estimate[CW_WEIGHTED_HT];
+    double middle = 0.5 * (result->arm[0].mean[CW_WEIGHTED_ATE] + result->arm[1].mean[CW_WEIGHTED_ATE]);
+    result->ht_centred = ipw->theta - middle * (result->arm[1].mean_weight - result->arm[0].mean_weight);
     ipw->stacked = inverse && ipw->q > 0 && result->low == 0 && result->high == 0;
     result->stacked = ipw->stacked;
     if (ipw->stacked) solve_gradient(ipw, sums, inverse);

@@ -50,6 +50,9 @@ typedef struct cw_ipw_arm {
 
 typedef struct cw_ipw_result {
     double estimate[CW_WEIGHTED];
+    double ht_centred; /* Horvitz-Thompson of the outcome less the middle of the Hajek means: unlike its own
+                          estimate it moves with the outcome's origin as the others do, so it can be compared
+                          with them */
     cw_ipw_arm arm[2];
     int64_t rows, low, high, bad; /* used; limited from below and above; left out because not finite */
     int stacked;                  /* whether stacked errors exist */

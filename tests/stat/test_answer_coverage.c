@@ -296,7 +296,7 @@ static uint32_t flags(const design *of, uint64_t seed, int wrong) {
     answer_run_effect(&t, &spec, &e);
     cw_balance_table *b = answer_balance(&t, &a, 3, covariates, CW_UNWEIGHTED);
     cw_calibration_result c = answer_calibration(&t, &a);
-    const double estimate[] = {w.result.estimate[0], w.result.estimate[1], e.theta[0]};
+    const double estimate[] = {w.result.ht_centred, w.result.estimate[1], e.theta[0]};
     const double se[] = {w.se_stacked[0], w.se_stacked[1], e.se[0]};
     const cw_overlap_facts facts = {.target = CW_WEIGHTED_ATE,
                                     .weights = &w.result,

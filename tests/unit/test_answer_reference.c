@@ -586,7 +586,7 @@ static uint32_t flags_of(fixture *f, const json_t *inputs) {
         answer_run_weighting(&t, &a, weighting(&t), 0, 1, &w);
         answer_run_effect(&t, &spec, &e);
         assert_int_equal(least_squares_run(&t, linear, &ols), CW_OK);
-        const double estimates[] = {w.result.estimate[0], w.result.estimate[1], e.theta[0],
+        const double estimates[] = {w.result.ht_centred, w.result.estimate[1], e.theta[0],
                                     ols.result.estimate};
         const double ses[] = {w.se_stacked[0], w.se_stacked[1], e.se[0], ols.result.hc[0]};
         memcpy(estimate, estimates, sizeof estimate);

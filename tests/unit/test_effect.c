@@ -317,6 +317,14 @@ static void limits_end_the_stacked_errors(void **state) {
     }
     assert_true(fabs(w.result.estimate[CW_WEIGHTED_ATC] / (y1 / sum1 - y0 / sum0) - 1) < 1e-9);
     cw_free(&env, &e);
+    /* Horvitz-Thompson moves with the outcome's origin; centred it does not. */
+    answer_weighting before, after;
+    answer_run_weighting(&t, &a, CW_UNWEIGHTED, 0, 1, &before);
+    for (int i = 0; i < 3000; i++) t.real[Y][i] += 5000;
+    answer_run_weighting(&t, &a, CW_UNWEIGHTED, 0, 1, &after);
+    assert_true(fabs(before.result.ht_centred - after.result.ht_centred) < 1e-8);
+    assert_true(fabs(before.result.estimate[0] - after.result.estimate[0]) > 1);
+    assert_true(fabs(before.result.estimate[1] - after.result.estimate[1]) < 1e-9);
     answer_nuisances_free(&a);
     serial_free(&t);
 }
