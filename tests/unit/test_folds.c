@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "src/learn/folds.h"
+#include "src/learn/timefolds.h"
 
 enum { MANY = 1000 };
 
@@ -159,6 +160,51 @@ static void ids_find_their_folds(void **state) {
     assert_int_equal(env.blocks_now, 0);
 }
 
+/* A model learns from exactly the times that are not within the gap of its own run. */
+static void time_folds_keep_the_gap(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    enum { TIMES = 61, ARMS = 2 };
+    double time[TIMES];
+    int32_t cell[TIMES], model_of_cell[7 * CW_TIME_CELLS * ARMS];
+    uint8_t uses[7 * 7 * CW_TIME_CELLS * ARMS];
+    time[0] = -5;
+    for (int k = 1; k < TIMES; k++) time[k] = time[k - 1] + 0.5 + k % 3;
+    for (int32_t folds = 2; folds <= 7; folds++)
+        for (double gap = 0; gap < 9; gap += 1.5) {
+            int32_t cells = folds * CW_TIME_CELLS * ARMS, count[7] = {0};
+            assert_int_equal(cw_time_cells(&env, folds, gap, TIMES, time, cell), CW_OK);
+            cw_time_uses(folds, ARMS, uses, model_of_cell);
+            for (int32_t m = 0; m < folds; m++)
+                for (int k = 0; k < TIMES; k++) {
+                    double nearest = 1e9;
+                    for (int l = 0; l < TIMES; l++)
+                        if (cell[l] / CW_TIME_CELLS == m) nearest = fmin(nearest, fabs(time[k] - time[l]));
+                    int own = cell[k] / CW_TIME_CELLS == m;
+                    count[m] += own;
+                    for (int32_t arm = 0; arm < ARMS; arm++) {
+                        assert_int_equal(uses[m * cells + ARMS * cell[k] + arm], !own && nearest > gap);
+                        assert_int_equal(model_of_cell[ARMS * cell[k] + arm], cell[k] / CW_TIME_CELLS);
+                    }
+                }
+            for (int32_t m = 0; m < folds; m++) assert_in_range(count[m], TIMES / folds, TIMES / folds + 1);
+        }
+    assert_int_equal(cw_time_cells(&env, 20, 30, TIMES, time, cell), CW_BAD_DATA);
+    cw_env_clear(&env);
+    assert_int_equal(cw_time_cells(&env, 62, 0, TIMES, time, cell), CW_BAD_DATA);
+    cw_env_clear(&env);
+    time[9] = time[8];
+    assert_int_equal(cw_time_cells(&env, 3, 0, TIMES, time, cell), CW_BAD_DATA);
+    cw_env_clear(&env);
+    assert_int_equal(cw_time_cells(&env, 3, -1, TIMES, time, cell), CW_BAD_JOB);
+    const double part[6] = {1, 2, 10, 20, 100, 200};
+    const uint8_t used[3] = {1, 0, 1};
+    double sum[2];
+    cw_gram_select(3, 2, part, used, sum);
+    assert_true(sum[0] == 101 && sum[1] == 202);
+}
+
 static void every_failed_allocation_unwinds(void **state) {
     (void)state;
     int64_t id[50];
@@ -188,6 +234,7 @@ int main(void) {
         cmocka_unit_test(a_column_has_levels),
         cmocka_unit_test(complements_need_both_arms),
         cmocka_unit_test(ids_find_their_folds),
+        cmocka_unit_test(time_folds_keep_the_gap),
         cmocka_unit_test(every_failed_allocation_unwinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
