@@ -1,39 +1,8 @@
 /* Scores, weighting, balance, calibration and risks against plain formulas on made-up rows: weights that
  * repeat, groups, excluded and odd rows, clusters, limits, equal bits, failures at every allocation. */
-#include "tests/support/answer.h"
+#include "tests/support/answer_rows.h"
 
 #include "src/base/cpu.h"
-#include "src/base/random.h"
-
-enum { X0, X1, D, Y, E, G0, G1, GROUP, COLUMNS };
-
-static const cw_stream noise = {{11, 12}};
-
-static double uniform(int64_t row, uint32_t step) {
-    return cw_stream_uniform(noise, (uint64_t)row, step, 0);
-}
-
-/* Nuisances stand in columns: e is right, g0 and g1 nearly. */
-static void make(cw_env *env, serial_table *t, int64_t rows) {
-    serial_make(env, t, rows);
-    for (int j = 0; j < COLUMNS; j++) serial_add(t, "x");
-    for (int64_t i = 0; i < rows; i++) {
-        double x0 = 2 * uniform(i, X0) - 1, x1 = uniform(i, X1);
-        t->real[X0][i] = x0;
-        t->real[X1][i] = x1;
-        t->real[E][i] = 0.05 + 0.9 * x1 * (0.75 + 0.25 * x0);
-        t->real[D][i] = uniform(i, D) < t->real[E][i];
-        t->real[G0][i] = 1000 + x0;
-        t->real[G1][i] = 1002 + x0 + x1;
-        t->real[Y][i] = (t->real[D][i] > 0 ? t->real[G1][i] : t->real[G0][i]) + 4 * uniform(i, Y) - 2;
-        t->real[GROUP][i] = x0 > 0.2 ? 7 : -1;
-    }
-}
-
-static const int32_t at[] = {X0, X1, D, Y, E, G0, G1};
-#define COLUMN(j)                                                                                            \
-    { .link = CW_LINK_COLUMN, .columns = 1, .column = &at[j] }
-static const cw_predictor e_column = COLUMN(E), g0_column = COLUMN(G0), g1_column = COLUMN(G1);
 
 static const cw_estimand estimands[] = {
     {CW_SCORE_DOUBLE, CW_TARGET_ALL, -1, 0},         {CW_SCORE_DOUBLE, CW_TARGET_TREATED, -1, 0},
@@ -87,7 +56,7 @@ static void scores_are_the_textbook_s(void **state) {
     serial_table t;
     answer_effect out;
     cw_env_init(&env);
-    make(&env, &t, 9000);
+    make_rows(&env, &t, 9000);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof(double), &t.weight), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) t.weight[i] = i % 9 == 0 ? 0 : 0.5 + uniform(i, 20);
     for (int limited = 0; limited < 2; limited++) {
@@ -122,7 +91,7 @@ static void left_out_rows_do_not_matter(void **state) {
     serial_table t;
     answer_effect out, odd;
     cw_env_init(&env);
-    make(&env, &t, 5000);
+    make_rows(&env, &t, 5000);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof(double), &t.weight), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) t.weight[i] = i % 5 != 2;
     cw_effect_spec spec = interactive();
@@ -165,7 +134,7 @@ static void frequency_weights_are_repeated_rows(void **state) {
     answer_nuisances a, b;
     static const int32_t covariates[] = {X0, X1};
     cw_env_init(&env);
-    make(&env, &t, 3000);
+    make_rows(&env, &t, 3000);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof(double), &t.weight), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) t.weight[i] = (double)(i % 4);
     repeat_rows(&t, &copies);
@@ -218,7 +187,7 @@ static void kernels_give_equal_bits(void **state) {
     int kernels = 0;
     int32_t *fold = NULL;
     cw_env_init(&env);
-    make(&env, &t, 17000);
+    make_rows(&env, &t, 17000);
     answer_design design = answer_make(&t, 2, covariates, D, Y);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof *fold, &fold), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) fold[i] = cw_fold_hashed(noise, 4, i);
@@ -264,7 +233,7 @@ static void clusters_of_one_and_of_two(void **state) {
     answer_effect out;
     double theta, se, square = 0, pair = 0;
     cw_env_init(&env);
-    make(&env, &t, 2000);
+    make_rows(&env, &t, 2000);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof *t.key, &t.key), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) t.key[i] = i - 1000;
     cw_effect_spec spec = interactive();
@@ -296,7 +265,7 @@ static void limits_end_the_stacked_errors(void **state) {
     answer_weighting w;
     static const int32_t covariates[] = {X0, X1};
     cw_env_init(&env);
-    make(&env, &t, 3000);
+    make_rows(&env, &t, 3000);
     answer_design design = answer_make(&t, 2, covariates, D, Y);
     answer_nuisances_make(&t, &a, &design, 1, NULL, 0);
     answer_run_weighting(&t, &a, CW_UNWEIGHTED, 0.25, 0.6, &w);
@@ -341,7 +310,7 @@ static void trimming_leaves_rows_out(void **state) {
     double smd[2];
     int64_t outside = 0;
     cw_env_init(&env);
-    make(&env, &t, 5000);
+    make_rows(&env, &t, 5000);
     cw_effect_spec spec = interactive();
     cw_weighting_spec weighting = {.outcome = Y,
                                    .treatment = D,
@@ -400,124 +369,6 @@ static void trimming_leaves_rows_out(void **state) {
     assert_int_equal(env.blocks_now, 0);
 }
 
-/* Squares and products about given centres, against sums by hand. */
-static void balance_is_the_plain_formula(void **state) {
-    (void)state;
-    cw_env env;
-    serial_table t;
-    cw_balance *balance = NULL;
-    cw_balance_table *table = NULL;
-    static const int32_t covariates[] = {X0, X1};
-    static const cw_weighted target = CW_WEIGHTED_ATT;
-    const double shift[] = {0.1, 0.4}, scale[] = {3, 1.5};
-    cw_env_init(&env);
-    make(&env, &t, 9000);
-    const cw_balance_spec spec = {.columns = 2,
-                                  .column = covariates,
-                                  .shift = shift,
-                                  .scale = scale,
-                                  .treatment = D,
-                                  .control = 0,
-                                  .treated = 1,
-                                  .propensity = &e_column,
-                                  .low = 0,
-                                  .high = 1,
-                                  .targets = 1,
-                                  .target = &target};
-    assert_int_equal(cw_balance_create(&env, &spec, &balance), CW_OK);
-    void *result = serial_pass(&t, cw_balance_accumulator(balance));
-    assert_int_equal(cw_balance_read(balance, result, &table), CW_OK);
-    for (int i = -1; i < 2; i++)
-        for (int j = 0; j < 2; j++) {
-            double n[2] = {0, 0}, s[2] = {0, 0}, ss[2] = {0, 0}, h[2] = {0, 0}, hf[2] = {0, 0}, noise2 = 0;
-            for (int pass = 0; pass < 2; pass++)
-                for (int64_t r = 0; r < t.rows; r++) {
-                    int d = t.real[D][r] > 0;
-                    double e = t.real[E][r], w = d ? 1 : e / (1 - e), f = t.real[j][r] - shift[j];
-                    if (i >= 0) f *= t.real[i][r] - shift[i];
-                    if (pass == 0) {
-                        n[d] += 1;
-                        s[d] += f;
-                        ss[d] += f * f;
-                        h[d] += w;
-                        hf[d] += w * f;
-                    } else
-                        noise2 += w * w * (f - hf[d] / h[d]) * (f - hf[d] / h[d]) / h[d] / h[d];
-                }
-            double spread = 0;
-            for (int d = 0; d < 2; d++) spread += 0.5 * (ss[d] - s[d] * s[d] / n[d]) / (n[d] - 1);
-            cw_imbalance before = i < 0 ? cw_balance_mean(table, -1, j) : cw_balance_product(table, -1, i, j);
-            cw_imbalance after = i < 0 ? cw_balance_mean(table, 0, j) : cw_balance_product(table, 0, i, j);
-            assert_true(fabs(before.smd - (s[1] / n[1] - s[0] / n[0]) / sqrt(spread)) < 1e-10);
-            double difference = hf[1] / h[1] - hf[0] / h[0];
-            assert_true(fabs(after.smd - difference / sqrt(spread)) < 1e-10);
-            assert_true(fabs(after.z - difference / sqrt(noise2)) < 1e-7);
-        }
-    cw_imbalance worst = cw_balance_worst_product(table, -1, 0);
-    assert_true(worst.i >= 0 && worst.j >= worst.i);
-    for (int i = 0; i < 2; i++)
-        for (int j = i; j < 2; j++)
-            assert_true(fabs(cw_balance_product(table, -1, i, j).smd) <= fabs(worst.smd));
-    assert_int_equal(cw_balance_worst_product(table, 0, 1e9).i, -1);
-    cw_free(&env, &result);
-    cw_balance_table_destroy(&table);
-    cw_balance_destroy(&balance);
-    serial_free(&t);
-    assert_int_equal(env.blocks_now, 0);
-}
-
-static void calibration_and_risk(void **state) {
-    (void)state;
-    cw_env env;
-    serial_table t;
-    cw_calibration c;
-    cw_calibration_result r;
-    cw_risk *risk = NULL;
-    cw_env_init(&env);
-    make(&env, &t, 30000);
-    cw_calibration_init(&c, NULL, D, 0, 1, &e_column);
-    void *result = serial_pass(&t, &c.accumulator);
-    cw_calibration_get(result, &r);
-    cw_free(&env, &result);
-    assert_int_equal(r.rows, 30000);
-    /* The propensity is the truth: no tail may be far off. */
-    for (int k = 0; k < CW_CALIBRATION_TAILS; k++) {
-        assert_true(fabs(r.low[k].z) < 4 && fabs(r.high[k].z) < 4);
-        assert_true((double)r.low[k].rows >= r.low[k].share * 30000 &&
-                    (double)r.low[k].rows < (r.low[k].share + 0.01) * 30000);
-    }
-    assert_true(r.hosmer_lemeshow < 40 && r.largest_error < 0.05);
-    double mean = 0, brier = 0, loss = 0;
-    int64_t below = 0;
-    for (int64_t i = 0; i < t.rows; i++) {
-        double e = t.real[E][i], d = t.real[D][i];
-        mean += e / 30000;
-        brier += (d - e) * (d - e) / 30000;
-        loss -= log(d > 0 ? e : 1 - e) / 30000;
-        below += e < 0.05;
-    }
-    assert_true(fabs(r.mean - mean) < 1e-8);
-    assert_int_equal(r.below_5, below);
-    const double half = 0.5;
-    const cw_predictor null_model = {.link = CW_LINK_IDENTITY, .coefficient = &half, .stride = 1};
-    const cw_risk_item items[] = {
-        {.predictor = &e_column, .response = D, .probability = 1, .one = 1, .filter = -1},
-        {.predictor = &null_model, .response = D, .probability = 1, .one = 1, .filter = -1},
-        {.predictor = &g1_column, .response = Y, .filter = D, .filter_value = 1}};
-    assert_int_equal(cw_risk_create(&env, NULL, 3, items, &risk), CW_OK);
-    result = serial_pass(&t, cw_risk_accumulator(risk));
-    cw_risk_result own = cw_risk_get(risk, result, 0), null = cw_risk_get(risk, result, 1);
-    cw_risk_result outcome = cw_risk_get(risk, result, 2);
-    assert_true(fabs(own.squared / brier - 1) < 1e-11 && fabs(own.log_loss / loss - 1) < 1e-11);
-    assert_true(fabs(null.squared - 0.25) < 1e-14 && fabs(null.log_loss - log(2)) < 1e-12);
-    assert_true(isnan(outcome.log_loss) && fabs(outcome.squared - 16.0 / 12) < 0.05);
-    assert_true(outcome.weight == (double)r.treated);
-    cw_free(&env, &result);
-    cw_risk_destroy(&risk);
-    serial_free(&t);
-    assert_int_equal(env.blocks_now, 0);
-}
-
 /* The partially linear estimate from fold Grams alone is that of the scores. */
 static void gram_estimates_are_score_estimates(void **state) {
     (void)state;
@@ -531,7 +382,7 @@ static void gram_estimates_are_score_estimates(void **state) {
     int32_t *fold = NULL;
     double part[K * SIZE];
     cw_env_init(&env);
-    make(&env, &t, 9000);
+    make_rows(&env, &t, 9000);
     assert_int_equal(cw_alloc(&env, (size_t)t.rows, sizeof *fold, &fold), CW_OK);
     for (int64_t i = 0; i < t.rows; i++) fold[i] = (int32_t)(i % K);
     answer_design design = answer_make(&t, 2, covariates, D, Y);
@@ -628,7 +479,7 @@ static void every_failed_allocation_unwinds(void **state) {
     cw_env data, env;
     serial_table t;
     cw_env_init(&data);
-    make(&data, &t, 400);
+    make_rows(&data, &t, 400);
     for (int64_t call = 1;; call++) {
         cw_env_init(&env);
         cw_code code = everything(&env, &t, call);
@@ -648,7 +499,7 @@ static void mistakes_are_told(void **state) {
     cw_ipw *ipw = NULL;
     cw_ipw_result result;
     cw_env_init(&env);
-    make(&env, &t, 100);
+    make_rows(&env, &t, 100);
     cw_effect_spec spec = interactive();
     spec.low = 0.9;
     spec.high = 0.1;
@@ -681,8 +532,6 @@ int main(void) {
         cmocka_unit_test(kernels_give_equal_bits),
         cmocka_unit_test(clusters_of_one_and_of_two),
         cmocka_unit_test(limits_end_the_stacked_errors),
-        cmocka_unit_test(balance_is_the_plain_formula),
-        cmocka_unit_test(calibration_and_risk),
         cmocka_unit_test(trimming_leaves_rows_out),
         cmocka_unit_test(gram_estimates_are_score_estimates),
         cmocka_unit_test(every_failed_allocation_unwinds),
