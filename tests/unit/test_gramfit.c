@@ -5,6 +5,7 @@
 
 #include "src/base/random.h"
 #include "src/learn/gramfit.h"
+#include "src/learn/ridgefold.h"
 #include "src/linalg/gram.h"
 
 enum { P = 5, Q = P + 2, PACKED = Q * (Q + 1) / 2, ROWS = 9000, FOLDS = 4 };
@@ -180,29 +181,96 @@ static void the_ridge_path_shrinks_to_the_mean(void **state) {
     serial_free(&t);
 }
 
+/* Mean squared error of held-out fold k of the model fitted on the other folds but `without`, all by rows. */
+static double inner_error(const serial_table *t, const double *part, double lambda, int32_t k, int32_t l) {
+    cw_env *env = t->env;
+    double sum[PACKED], b[Q];
+    cw_ridge_fit fit;
+    memset(sum, 0, sizeof sum);
+    for (int32_t f = 0; f < FOLDS; f++)
+        if (f != k && f != l) cw_gram_add(PACKED, sum, part + f * PACKED, sum);
+    assert_int_equal(cw_gram_ridge(env, Q, sum, P, predictor, Q - 1, 1, &lambda, b, NULL, &fit), CW_OK);
+    return residual_square(t, b, l, 1);
+}
+
+static void folds_choose_their_penalty(void **state) {
+    (void)state;
+    cw_env env;
+    serial_table t;
+    enum { LAMBDAS = 20 };
+    double part[FOLDS * PACKED], lambda[LAMBDAS], b[FOLDS * Q], risk[LAMBDAS], own, null, held_out = 0;
+    int32_t chosen[FOLDS];
+    cw_env_init(&env);
+    make(&env, &t, 0);
+    cw_stream stream = cw_stream_make(4, "ridge", NULL, 0);
+    for (int noise = 0; noise < 2; noise++) {
+        /* An outcome that follows the columns weakly, then one that does not at all, of few rows. */
+        for (int64_t i = 0; i < t.rows; i++) {
+            double u = 6 * cw_stream_uniform(stream, (uint64_t)i, (uint32_t)noise, 0) - 3;
+            t.real[P][i] = 100 + (noise ? 0 : t.real[0][i] - t.real[1][i]) + u;
+            if (i >= 200) t.real[P + 1][i] = -1;
+        }
+        fold_grams(&t, part);
+        cw_ridge_path(16, LAMBDAS, lambda);
+        assert_int_equal(cw_gram_ridge_folds(&env, FOLDS, Q, part, P, predictor, Q - 1, LAMBDAS, lambda, b,
+                                             chosen, risk, &own, &null),
+                         CW_OK);
+        held_out = 0;
+        for (int32_t k = 0; k < FOLDS; k++) {
+            double least = INFINITY;
+            int32_t best = -1;
+            for (int32_t l = 0; l < LAMBDAS; l++) {
+                double error = 0;
+                for (int32_t f = 0; f < FOLDS; f++)
+                    if (f != k) error += inner_error(&t, part, lambda[l], k, f);
+                if (error < least) {
+                    least = error;
+                    best = l;
+                }
+            }
+            assert_int_equal(chosen[k], best);
+            held_out += residual_square(&t, b + k * Q, k, 1);
+        }
+        assert_true(fabs(own * 200 / held_out - 1) < 1e-10);
+        assert_true(noise ? null < 1.05 * own && lambda[chosen[0]] >= 1 : own < null);
+        if (noise) assert_true(risk[0] < risk[LAMBDAS - 1]);
+    }
+    assert_int_equal(
+        cw_gram_ridge_folds(&env, 2, Q, part, P, predictor, Q - 1, 1, lambda, b, chosen, risk, &own, &null),
+        CW_BAD_JOB);
+    serial_free(&t);
+}
+
 static void every_failed_allocation_unwinds(void **state) {
     (void)state;
     cw_env env;
     serial_table t;
-    double part[FOLDS * PACKED], c[Q], condition, lambda = 1, inflation[P];
+    double part[FOLDS * PACKED], c[FOLDS * Q], condition, lambda = 1, inflation[P], own, null;
+    int32_t chosen[FOLDS];
     cw_gram_fit fit;
     cw_ridge_fit ridge;
     cw_env_init(&env);
     make(&env, &t, 0);
     fold_grams(&t, part);
     serial_free(&t);
-    for (int which = 0; which < 3; which++)
+    for (int which = 0; which < 4; which++)
         for (int64_t at = 1;; at++) {
             cw_env_init(&env);
             env.fail_at = at;
-            cw_code code =
-                which == 0   ? cw_gram_least_squares(&env, Q, part, P, predictor, Q - 1, c, NULL, &fit)
-                : which == 1 ? cw_gram_ridge(&env, Q, part, P, predictor, Q - 1, 1, &lambda, c, NULL, &ridge)
-                             : cw_gram_collinearity(&env, Q, part, P, predictor, &condition, inflation);
+            cw_code code = CW_OK;
+            if (which == 0)
+                code = cw_gram_least_squares(&env, Q, part, P, predictor, Q - 1, c, NULL, &fit);
+            else if (which == 1)
+                code = cw_gram_ridge(&env, Q, part, P, predictor, Q - 1, 1, &lambda, c, NULL, &ridge);
+            else if (which == 2)
+                code = cw_gram_collinearity(&env, Q, part, P, predictor, &condition, inflation);
+            else
+                code = cw_gram_ridge_folds(&env, FOLDS, Q, part, P, predictor, Q - 1, 1, &lambda, c, chosen,
+                                           NULL, &own, &null);
             assert_int_equal(env.blocks_now, 0);
             if (code == CW_OK) break;
             assert_int_equal(code, CW_NO_MEMORY);
-            assert_true(at < 20);
+            assert_true(at < 100);
         }
 }
 
@@ -212,6 +280,7 @@ int main(void) {
         cmocka_unit_test(least_squares_minimises_on_every_complement),
         cmocka_unit_test(dependent_and_constant_columns),
         cmocka_unit_test(the_ridge_path_shrinks_to_the_mean),
+        cmocka_unit_test(folds_choose_their_penalty),
         cmocka_unit_test(every_failed_allocation_unwinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
