@@ -79,17 +79,11 @@ done:
     return code;
 }
 
-static int asked_for(const cw_task *task, cw_se se) {
-    for (int32_t k = 0; k < task->ses; k++)
-        if (task->se[k] == se) return 1;
-    return 0;
-}
-
 cw_code cw_cluster_variances(cw_run *run, cw_task *task) {
     CW_TRY(all_ways(run, task, task->linear));
     int named = task->ses != 1 || task->se[0] != CW_SE_CR1;
     if (named || task->absorbs > 0 || task->sums != 1 || task->sum[0].size >= CW_FEW_CLUSTERS ||
-        asked_for(task, CW_SE_CR2))
+        cw_task_wants(task, CW_SE_CR2))
         return CW_OK;
     /* few clusters: once more over the rows, with what CR2 needs */
     cw_linear *linear = NULL;

@@ -106,22 +106,38 @@ static cw_code base_place(cw_columns *rows, int32_t table_column, int32_t *place
     return CW_OK;
 }
 
+/* Text, and codes of more than two labels, are not numbers. */
+static cw_code refuse_labels(cw_columns *rows, const char *what, const cw_column *column) {
+    int text = column->kind == CW_TEXT || column->storage == CW_S_TEXT;
+    if (!text && (column->kind != CW_CATEGORY || column->categories <= 2)) return CW_OK;
+    return cw_fail(rows->env, CW_BAD_JOB, rows->job->file,
+                   text ? "causeway import makes a category of it"
+                        : "a category can be a covariate, a cluster or an absorbed factor",
+                   "%s: the column %s holds %s, not numbers", what, column->name,
+                   text ? "text" : "categories");
+}
+
 typedef struct lookup_self {
     cw_columns *rows;
+    const char *what;
+    int codes; /* labels' codes may be read as numbers: only by indicators of our own */
     cw_code code;
 } lookup_self;
 
 static int32_t lookup_base(void *self, const char *name) {
     lookup_self *lookup = self;
     int32_t column = cw_table_find(lookup->rows->table, name, NULL);
-    if (column < 0 || lookup->rows->table->column[column].storage == CW_S_TEXT) return -1;
+    if (column < 0) return -1;
+    if (lookup->code == CW_OK && !lookup->codes)
+        lookup->code = refuse_labels(lookup->rows, lookup->what, &lookup->rows->table->column[column]);
     int32_t place = -1;
     if (lookup->code == CW_OK) lookup->code = base_place(lookup->rows, column, &place);
     return place;
 }
 
-static cw_code parse_formula(cw_columns *rows, const char *what, const char *text, cw_expression **out) {
-    lookup_self lookup = {rows, CW_OK};
+static cw_code parse_formula(cw_columns *rows, const char *what, const char *text, int codes,
+                             cw_expression **out) {
+    lookup_self lookup = {rows, what, codes, CW_OK};
     cw_code code = cw_expression_parse(rows->env, what, text, lookup_base, &lookup, out);
     if (lookup.code != CW_OK) cw_expression_destroy(out);
     return lookup.code != CW_OK ? lookup.code : code;
@@ -163,7 +179,7 @@ static cw_code derived_column(cw_columns *rows, const cw_job_column *said, int32
     char what[CW_NAME_BYTES + 64];
     snprintf(what, sizeof what, "data.columns.%s.formula", said->name);
     cw_expression *formula = NULL;
-    CW_TRY(parse_formula(rows, what, said->formula, &formula));
+    CW_TRY(parse_formula(rows, what, said->formula, 0, &formula));
     return append(rows, said->name, said->unit, 0, formula, said, place);
 }
 
@@ -176,13 +192,7 @@ cw_code cw_columns_real(cw_columns *rows, const char *what, const char *name, in
     int32_t column = cw_table_find(rows->table, name, &nearest);
     if (column < 0) return unknown_column(rows, what, name, nearest);
     const cw_column *found = &rows->table->column[column];
-    int text = found->kind == CW_TEXT || found->storage == CW_S_TEXT;
-    if (text || (found->kind == CW_CATEGORY && found->categories > 2)) {
-        return cw_fail(rows->env, CW_BAD_JOB, rows->job->file,
-                       text ? "causeway import makes a category of it"
-                            : "derive a number from it with data.columns.NAME.formula",
-                       "%s: the column %s holds %s, not numbers", what, name, text ? "text" : "categories");
-    }
+    CW_TRY(refuse_labels(rows, what, found));
     int32_t base = -1;
     CW_TRY(base_place(rows, column, &base));
     return append(rows, name, found->unit, base, NULL, said, place);
@@ -200,7 +210,7 @@ static cw_code indicators(cw_columns *rows, const char *name, const cw_column *f
         place[code - 1] = view_place(rows, label);
         if (place[code - 1] >= 0) goto next;
         CW_TRY_GOTO(status, cw_format(env, &text, "`%s` == %d", name, code), next);
-        CW_TRY_GOTO(status, parse_formula(rows, name, text, &formula), next);
+        CW_TRY_GOTO(status, parse_formula(rows, name, text, 1, &formula), next);
         status = append(rows, label, NULL, 0, formula, NULL, &place[code - 1]);
     next:
         cw_free(env, &label);
@@ -255,7 +265,8 @@ cw_code cw_columns_key(cw_columns *rows, const char *what, const char *name, int
 
 cw_code cw_columns_open(cw_columns *rows) {
     cw_env *env = rows->env;
-    if (rows->job->data.where) CW_TRY(parse_formula(rows, "data.where", rows->job->data.where, &rows->where));
+    if (rows->job->data.where)
+        CW_TRY(parse_formula(rows, "data.where", rows->job->data.where, 0, &rows->where));
     int32_t names = rows->reals + rows->keys;
     CW_TRY(cw_alloc(env, (size_t)names, sizeof *rows->message_name, &rows->message_name));
     for (int32_t k = 0; k < rows->reals; k++) rows->message_name[k] = rows->name[k];

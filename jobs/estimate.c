@@ -13,7 +13,7 @@ const cw_source *cw_task_source(const cw_run *run, const cw_task *task) {
     return task->state ? &task->state_source : &run->columns->source;
 }
 
-static int wants(const cw_task *task, cw_se se) {
+int cw_task_wants(const cw_task *task, cw_se se) {
     for (int32_t k = 0; k < task->ses; k++)
         if (task->se[k] == se) return 1;
     return 0;
@@ -45,7 +45,7 @@ cw_code cw_task_linear(cw_run *run, const cw_task *task, int cr2, cw_linear **ou
                                  .treated = run->treated,
                                  .weighting =
                                      weightings[run->job->data.weight ? run->job->data.weight_kind : 0],
-                                 .leverage = wants(task, CW_SE_HC2) || wants(task, CW_SE_HC3),
+                                 .leverage = cw_task_wants(task, CW_SE_HC2) || cw_task_wants(task, CW_SE_HC3),
                                  .absorbed = task->absorbs,
                                  .absorbed_levels = task->absorbed_levels,
                                  .level_share = task->absorbs == 1 ? first + 2 + task->covariates : -1,
@@ -128,7 +128,7 @@ static cw_code prepare_local(cw_run *run) {
 }
 
 static cw_code prepare_task(cw_run *run, cw_task *task) {
-    CW_TRY(cw_task_linear(run, task, wants(task, CW_SE_CR2), &task->linear));
+    CW_TRY(cw_task_linear(run, task, cw_task_wants(task, CW_SE_CR2), &task->linear));
     CW_TRY(cw_format(run->env, &task->gram_name, "gram of %s", task->id));
     CW_TRY(cw_format(run->env, &task->scores_name, "scores of %s", task->id));
     task->gram_of = *cw_linear_gram(task->linear);

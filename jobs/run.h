@@ -106,6 +106,7 @@ cw_code cw_cluster_variances(cw_run *run, cw_task *task) CW_CHECKED;
 
 /* Creates the estimator of a task against its columns (of the view, or of its row state). */
 cw_code cw_task_linear(cw_run *run, const cw_task *task, int cr2, cw_linear **out) CW_CHECKED;
+int cw_task_wants(const cw_task *task, cw_se se);
 const cw_source *cw_task_source(const cw_run *run, const cw_task *task);
 
 /* Fills run->results from everything else, and the entries of its tasks. Rank 0. */

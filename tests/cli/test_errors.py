@@ -49,6 +49,9 @@ class Errors(Folder):
         job = self.basic()
         job["question"]["outcome"] = "yy"
         self.expect(job, 78, "yy", "did you mean y")
+        self.write("data.csv", "y,t,s\n1,0,a\n2,1,b\n3,0,c\n4,1,a\n")
+        self.expect(self.basic(where="s == 1"), 78, "data.where", "categories")
+        self.write("data.csv", CSV)
         job = self.basic(where="x >")
         self.expect(job, 78, "data.where")
         job = dict(self.basic(), graph={"edges": ["x -> t", "t -> y", "y -> x"]})
