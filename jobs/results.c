@@ -79,6 +79,27 @@ static cw_code copy_names(cw_run *run, const int32_t *node, int32_t count, char 
     return code;
 }
 
+/* "E[E[y | t = 1, a, b] - E[y | t = 0, a, b]]": the adjustment formula. */
+static cw_code adjustment_formula(cw_run *run, char **out) {
+    cw_env *env = run->env;
+    const cw_adjustment *from = run->adjustment;
+    const char *y = run->job->question.outcome, *t = run->job->question.treatment;
+    char *given = NULL;
+    CW_TRY(cw_strdup(env, "", &given));
+    for (int32_t k = 0; k < from->use_size; k++) {
+        char *longer = NULL;
+        cw_code code = cw_format(env, &longer, "%s, %s", given, run->graph->name[from->use[k]]);
+        cw_free(env, &given);
+        CW_TRY(code);
+        given = longer;
+    }
+    const char *open = from->use_size ? "E[" : "", *close = from->use_size ? "]" : "";
+    cw_code code = cw_format(env, out, "%sE[%s | %s = %.6g%s] - E[%s | %s = %.6g%s]%s", open, y, t,
+                             run->treated, given, y, t, run->control, given, close);
+    cw_free(env, &given);
+    return code;
+}
+
 static cw_code fill_identification(cw_run *run) {
     cw_env *env = run->env;
     const cw_adjustment *from = run->adjustment;
@@ -99,6 +120,7 @@ static cw_code fill_identification(cw_run *run) {
     if (from->identified) {
         CW_TRY(copy_names(run, from->use, from->use_size, &to->chosen));
         to->chosen_size = from->use_size;
+        CW_TRY(adjustment_formula(run, &to->estimand_text));
     }
     CW_TRY(cw_alloc_zero(env, (size_t)from->assumptions, sizeof *to->assumption, &to->assumption));
     for (int32_t k = 0; k < from->assumptions; k++) {
