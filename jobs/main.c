@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../mpi/context.h"
@@ -172,5 +173,10 @@ int main(int argc, char **argv) {
         said = 0;
     }
     if (!said && rank == 0) tell(&env, code);
+    if (!said && rank != 0 && code != CW_OK) {
+        /* a launcher ends all as soon as one has left with an error: process 0 speaks first */
+        const struct timespec moment = {0, 300000000};
+        (void)nanosleep(&moment, NULL);
+    }
     return cw_exit_code(code);
 }
