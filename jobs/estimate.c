@@ -253,7 +253,7 @@ static cw_code first_pass(cw_run *run, const cw_accumulator **accumulator, void 
 }
 
 /* Rank 0 solves; what it found, or why there is nothing to find, reaches everyone. */
-static cw_code fit_task(cw_run *run, cw_task *task) {
+static cw_code fit(cw_run *run, cw_task *task) {
     cw_env *env = run->env;
     struct {
         int64_t code;
@@ -276,6 +276,13 @@ static cw_code fit_task(cw_run *run, cw_task *task) {
     }
     if (verdict.code != CW_BAD_DATA) return cw_agree(run->context, (cw_code)verdict.code);
     return cw_agree(run->context, cw_strdup(env, verdict.why, &task->why));
+}
+
+static cw_code fit_task(cw_run *run, cw_task *task) {
+    cw_timer_start(run->context, "solve");
+    cw_code code = fit(run, task);
+    cw_timer_stop(run->context, "solve", 0, 0);
+    return code;
 }
 
 static cw_code finish_task(cw_run *run, cw_task *task) {
@@ -322,8 +329,11 @@ static cw_code judge_answers(cw_run *run) {
 }
 
 cw_code cw_stage_estimate(cw_run *run) {
-    CW_TRY(take_first_look(run));
-    cw_code code = cw_tasks_make(run);
+    cw_timer_start(run->context, "first look");
+    cw_code code = take_first_look(run);
+    cw_timer_stop(run->context, "first look", 0, 0);
+    CW_TRY(code);
+    code = cw_tasks_make(run);
     if (code == CW_OK) code = prepare_local(run);
     const cw_accumulator **accumulator = NULL;
     void **result = NULL;
