@@ -174,16 +174,37 @@ static cw_code fill_answer(cw_run *run) {
                      entry->unit ? " " : "", entry->unit ? entry->unit : "", interval, graph);
 }
 
-static cw_code fill_flags(cw_run *run) {
+static cw_code add_flag(cw_run *run, const char *id, const char *severity, char *text) {
     cw_results *results = run->results;
+    cw_code code = cw_realloc(run->env, (size_t)results->flags + 1, sizeof *results->flag, &results->flag);
+    if (code != CW_OK) {
+        cw_free(run->env, &text);
+        return code;
+    }
+    cw_flag *flag = &results->flag[results->flags++];
+    *flag = (cw_flag){.text = text};
+    CW_TRY(cw_strdup(run->env, id, &flag->id));
+    return cw_strdup(run->env, severity, &flag->severity);
+}
+
+/* A treatment of two labels was compared by its codes: the page says which is which. */
+static cw_code flag_labels(cw_run *run) {
+    int32_t found = cw_table_find(run->table, run->job->question.treatment, NULL);
+    const cw_column *column = found < 0 ? NULL : &run->table->column[found];
+    if (!column || column->kind != CW_CATEGORY || column->categories != 2 || !column->category) return CW_OK;
+    char *text = NULL;
+    CW_TRY(cw_format(run->env, &text, "In %s, 1 stands for %s and 0 for %s.", column->name,
+                     column->category[1], column->category[0]));
+    return add_flag(run, "labels", "note", text);
+}
+
+static cw_code fill_flags(cw_run *run) {
+    char *text = NULL;
+    CW_TRY(flag_labels(run));
     if (run->graph) return CW_OK;
-    CW_TRY(cw_alloc_zero(run->env, 1, sizeof *results->flag, &results->flag));
-    results->flags = 1;
-    CW_TRY(cw_strdup(run->env, "no-graph", &results->flag[0].id));
-    CW_TRY(cw_strdup(run->env, "warning", &results->flag[0].severity));
-    return cw_strdup(run->env,
-                     "No graph was given: whether the covariates remove confounding was not checked.",
-                     &results->flag[0].text);
+    CW_TRY(cw_strdup(
+        run->env, "No graph was given: whether the covariates remove confounding was not checked.", &text));
+    return add_flag(run, "no-graph", "warning", text);
 }
 
 static cw_code add_provenance(cw_run *run, const char *name, const char *value) {

@@ -50,6 +50,16 @@ class Flags(Folder):
                                        {"method": "ols", "covariates": ["x1", "e", "s", "w4"]}))
         self.same(one, other)
 
+    def test_labelled_treatment(self):
+        """A treatment of two labels is compared by its codes, and the page says which is which."""
+        names, rows = make_rows(500)
+        plain = self.solve(self.job_on(names, rows))
+        labelled = [[("trained" if int(r[1]) else "not") if j == 1 else v for j, v in enumerate(r)] for r in rows]
+        found = self.solve(self.job_on(names, labelled))
+        self.same(plain, found)
+        text = [f["text"] for f in found["flags"] if f["id"] == "labels"][0]
+        self.assertIn("1 stands for trained and 0 for not", text)
+
     def test_few_clusters(self):
         names, rows = make_rows(2000)
         for i, row in enumerate(rows):
