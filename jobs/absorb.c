@@ -185,7 +185,7 @@ cw_code cw_absorb(cw_run *run, cw_task *task) {
     work.place = place;
     work.range = range;
     CW_TRY_GOTO(code,
-                cw_rowstate_create(run->context, run->table->rows, m + 1, (size_t)run->job->run.memory,
+                cw_rowstate_create(run->context, run->table->rows, m + 1, (size_t)run->job->run.memory / 2,
                                    &run->spill, &task->state),
                 done);
     CW_TRY_GOTO(code, each_pass(run, "absorb copy", &work, copy_block), done);

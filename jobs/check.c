@@ -4,54 +4,7 @@
 
 #include "../io/json.h"
 #include "commands.h"
-#include "run.h"
-
-enum { CW_READ_BUFFER = 64 << 20 };
-
-typedef struct cw_prediction {
-    int64_t memory; /* bytes a rank, at most */
-    int64_t bytes_a_pass;
-    int32_t passes;
-    int import_needed;
-} cw_prediction;
-
-/* The states of a pass live on a stack of finished subtrees, at most two a level of the tree, plus a fresh
- * leaf. */
-static int64_t stack_depth(int64_t rows) {
-    int64_t depth = 2;
-    for (int64_t blocks = cw_block_count(rows); blocks > 1; blocks = (blocks + 1) / 2) depth += 2;
-    return depth;
-}
-
-static cw_code predict_task(cw_run *run, cw_task *task, cw_prediction *prediction) {
-    cw_linear *linear = NULL;
-    CW_TRY(cw_task_linear(run, task, 0, &linear));
-    int64_t state = (int64_t)cw_accumulator_bytes(cw_linear_gram(linear));
-    prediction->memory += state * stack_depth(run->table->rows);
-    if (task->absorbs > 0) {
-        prediction->memory += run->table->rows * (3 + task->covariates) * 8;
-        prediction->passes += 3 + 2 * task->absorbs;
-    }
-    if (task->sums > 0) prediction->passes += 1;
-    cw_linear_destroy(&linear);
-    return CW_OK;
-}
-
-static cw_code predict(cw_run *run, cw_prediction *prediction) {
-    prediction->memory =
-        CW_READ_BUFFER + (int64_t)(run->columns->reals + run->columns->keys) * CW_BLOCK_ROWS * 8 * 2;
-    prediction->bytes_a_pass = run->table->rows * (run->columns->bases + run->columns->keys) * 8;
-    prediction->passes = 2;
-    CW_TRY(cw_alloc_zero(run->env, (size_t)run->columns->reals, sizeof *run->facts, &run->facts));
-    for (int32_t k = 0; k < run->tasks; k++) CW_TRY(predict_task(run, &run->task[k], prediction));
-    if (prediction->memory > run->job->run.memory) {
-        return cw_fail(run->env, CW_NO_MEMORY, run->job->file,
-                       "raise run.memory, or use fewer columns or more ranks",
-                       "a rank may need %.1f MiB but run.memory is %.1f MiB",
-                       (double)prediction->memory / 1048576, (double)run->job->run.memory / 1048576);
-    }
-    return CW_OK;
-}
+#include "predict.h"
 
 static cw_code look_at_job(cw_run *run, const cw_options *options, cw_prediction *prediction) {
     char *text = NULL;
@@ -78,7 +31,8 @@ static cw_code look_at_columns(cw_run *run, cw_prediction *prediction) {
     int32_t treatment = cw_table_find(run->table, run->job->question.treatment, NULL);
     run->treatment_is_binary = treatment >= 0 && run->table->column[treatment].kind == CW_BINARY;
     CW_TRY(cw_tasks_make(run));
-    return predict(run, prediction);
+    CW_TRY(cw_alloc_zero(run->env, (size_t)run->columns->reals, sizeof *run->facts, &run->facts));
+    return cw_run_predict(run, prediction);
 }
 
 static cw_code print_json(const cw_run *run, const cw_prediction *prediction) {

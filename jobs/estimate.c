@@ -7,7 +7,7 @@
 
 #include "../src/base/random.h"
 #include "../src/estimate/census.h"
-#include "run.h"
+#include "predict.h"
 
 const cw_source *cw_task_source(const cw_run *run, const cw_task *task) {
     return task->state ? &task->state_source : &run->columns->source;
@@ -334,6 +334,8 @@ cw_code cw_stage_estimate(cw_run *run) {
     cw_timer_stop(run->context, "first look", 0, 0);
     CW_TRY(code);
     code = cw_tasks_make(run);
+    cw_prediction prediction = {0};
+    if (code == CW_OK) code = cw_run_predict(run, &prediction);
     if (code == CW_OK) code = prepare_local(run);
     const cw_accumulator **accumulator = NULL;
     void **result = NULL;

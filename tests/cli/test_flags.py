@@ -124,6 +124,8 @@ class Flags(Folder):
         self.assertGreater(found["memory_a_rank"], 0)
         job["run"] = {"memory": "1 MiB"}
         run(["check", self.job("job.yaml", job)], code=71)
+        _, stderr, _ = run(["run", self.job("job.yaml", job), "--quiet"], code=71, ranks=2)
+        self.assertIn("run.memory", stderr)
         job["estimate"][0]["covariates"] = ["x3"]
         run(["check", self.job("job.yaml", job)], code=78)
 
