@@ -27,6 +27,16 @@ static void free_entry(cw_env *env, cw_entry *entry) {
     free_flags(env, entry->flags, &entry->flag);
 }
 
+static void free_doubt(cw_env *env, cw_doubt *doubt) {
+    char **text[] = {&doubt->id,        &doubt->method,  &doubt->effect,
+                     &doubt->treatment, &doubt->outcome, &doubt->why};
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) cw_free(env, text[i]);
+    for (int32_t i = 0; doubt->benchmark && i < doubt->benchmarks; i++)
+        cw_free(env, &doubt->benchmark[i].name);
+    cw_free(env, &doubt->benchmark);
+    free_flags(env, doubt->flags, &doubt->flag);
+}
+
 static void free_identification(cw_env *env, cw_identification *found) {
     for (int32_t s = 0; found->set && found->set_size && s < found->sets; s++)
         free_strings(env, found->set_size[s], &found->set[s]);
@@ -62,6 +72,8 @@ void cw_results_destroy(cw_results **results) {
     cw_free(env, &r->identification);
     for (int32_t i = 0; r->entry && i < r->entries; i++) free_entry(env, &r->entry[i]);
     cw_free(env, &r->entry);
+    for (int32_t i = 0; r->doubt && i < r->doubts; i++) free_doubt(env, &r->doubt[i]);
+    cw_free(env, &r->doubt);
     free_flags(env, r->flags, &r->flag);
     for (int32_t i = 0; r->provenance && i < r->provenances; i++) {
         cw_free(env, &r->provenance[i][0]);

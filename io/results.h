@@ -39,6 +39,26 @@ typedef struct cw_entry {
     cw_flag *flag;
 } cw_entry;
 
+/* A measured covariate as a yardstick: what the estimate would be, had a hidden cause as strong as it been
+ * left out. NaN where there is no such cause. */
+typedef struct cw_benchmark {
+    char *name;
+    double treatment, outcome; /* the hidden cause's partial R^2 with each */
+    double estimate, t;
+} cw_benchmark;
+
+/* One entry of `sensitivity`: how strong a hidden cause would have to be (Cinelli & Hazlett 2020). */
+typedef struct cw_doubt {
+    char *id, *method, *effect, *treatment, *outcome, *why; /* id: of the estimate it doubts */
+    double value;       /* the robustness value; NaN: none, and `why` says why */
+    double value_level; /* that for the interval to reach zero */
+    double partial_r2, level;
+    int32_t benchmarks;
+    cw_benchmark *benchmark;
+    int32_t flags;
+    cw_flag *flag;
+} cw_doubt;
+
 typedef struct cw_result_edge {
     char *from, *to, *kind; /* kind: -> or <-> */
     int32_t lag;
@@ -88,6 +108,8 @@ typedef struct cw_results {
     cw_identification *identification;
     int32_t entries;
     cw_entry *entry;
+    int32_t doubts;
+    cw_doubt *doubt;
     int32_t flags; /* of the run as a whole */
     cw_flag *flag;
     /* timing and provenance */

@@ -195,6 +195,36 @@ static void put_entry(cw_json *json, const cw_entry *entry) {
     cw_json_end(json);
 }
 
+static void put_doubt(cw_json *json, const cw_doubt *doubt) {
+    cw_json_object(json, NULL);
+    cw_json_string(json, "id", doubt->id);
+    cw_json_string(json, "method", doubt->method);
+    cw_json_string(json, "effect", doubt->effect);
+    cw_json_string(json, "treatment", doubt->treatment);
+    cw_json_string(json, "outcome", doubt->outcome);
+    cw_json_real(json, "value", doubt->value);
+    cw_json_string(json, "why", doubt->why);
+    cw_json_real(json, "level", doubt->level);
+    cw_json_object(json, "diagnostics");
+    cw_json_real(json, "partial_r2", doubt->partial_r2);
+    cw_json_real(json, "robustness_value_level", doubt->value_level);
+    cw_json_end(json);
+    cw_json_array(json, "benchmarks");
+    for (int32_t i = 0; i < doubt->benchmarks; i++) {
+        const cw_benchmark *benchmark = &doubt->benchmark[i];
+        cw_json_object(json, NULL);
+        cw_json_string(json, "covariate", benchmark->name);
+        cw_json_real(json, "r2_treatment", benchmark->treatment);
+        cw_json_real(json, "r2_outcome", benchmark->outcome);
+        cw_json_real(json, "estimate", benchmark->estimate);
+        cw_json_real(json, "t", benchmark->t);
+        cw_json_end(json);
+    }
+    cw_json_end(json);
+    put_flags(json, doubt->flags, doubt->flag);
+    cw_json_end(json);
+}
+
 static void put_timing(cw_json *json, const cw_results *r) {
     cw_json_object(json, "timing");
     cw_json_real(json, "seconds", r->seconds);
@@ -247,6 +277,9 @@ cw_code cw_results_json(cw_env *env, const cw_results *results, int timed, char 
     cw_json_end(json);
     cw_json_array(json, "estimates");
     for (int32_t i = 0; i < results->entries; i++) put_entry(json, &results->entry[i]);
+    cw_json_end(json);
+    cw_json_array(json, "sensitivity");
+    for (int32_t i = 0; i < results->doubts; i++) put_doubt(json, &results->doubt[i]);
     cw_json_end(json);
     put_flags(json, results->flags, results->flag);
     if (timed) {

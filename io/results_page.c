@@ -290,6 +290,35 @@ static void put_covariates(cw_page *page, const cw_results *r) {
     cw_free(page->env, &list);
 }
 
+/* The hidden cause that would undo the first estimate that can be doubted in this way, beside the measured
+ * covariate that moves it most. */
+static void put_doubt(cw_page *page, const cw_results *r) {
+    const cw_doubt *doubt = NULL;
+    for (int32_t i = 0; i < r->doubts && !doubt; i++)
+        if (isfinite(r->doubt[i].value)) doubt = &r->doubt[i];
+    if (!doubt) return;
+    cw_page_blank(page);
+    cw_page_format(
+        page, "Hidden causes", 0,
+        "%s: a hidden cause would have to explain %.3g %% of what is left of treatment and outcome "
+        "to bring the estimate to zero, and %.3g %% for the interval to reach it.",
+        or_else(doubt->id, "estimate"), 100 * doubt->value, 100 * doubt->value_level);
+    const cw_benchmark *most = NULL;
+    for (int32_t i = 0; i < doubt->benchmarks; i++) {
+        const cw_benchmark *b = &doubt->benchmark[i];
+        if (!isfinite(b->estimate)) continue;
+        double strength = b->treatment / (1 - b->treatment) * b->outcome;
+        if (!most || strength > most->treatment / (1 - most->treatment) * most->outcome) most = b;
+    }
+    if (!most) return;
+    char text[32];
+    cw_number_text(most->estimate, text);
+    cw_page_format(page, "", 0,
+                   "One as strong as the strongest measured covariate, %s, would explain %.3g %% of the "
+                   "treatment and %.3g %% of the outcome and leave %s.",
+                   most->name, 100 * most->treatment, 100 * most->outcome, text);
+}
+
 /* Flags of the run and of all entries are one list, so that the gravest comes first. */
 typedef struct cw_shown_flag {
     const cw_flag *flag;
@@ -435,6 +464,7 @@ cw_code cw_results_page(cw_env *env, const cw_results *results, const char *plac
     put_obstacles(&page, results);
     put_estimates(&page, results);
     put_covariates(&page, results);
+    put_doubt(&page, results);
     put_flags(&page, results);
     put_assumptions(&page, results);
     put_rows(&page, results);

@@ -243,6 +243,7 @@ cw_code cw_results_fill(cw_run *run) {
     if (run->graph) CW_TRY(fill_graph(run));
     if (run->graph) CW_TRY(fill_identification(run));
     CW_TRY(cw_entries_fill(run));
+    CW_TRY(cw_doubts_fill(run));
     CW_TRY(fill_answer(run));
     CW_TRY(fill_flags(run));
     return fill_provenance(run);

@@ -112,5 +112,6 @@ const cw_source *cw_task_source(const cw_run *run, const cw_task *task);
 /* Fills run->results from everything else, and the entries of its tasks. Rank 0. */
 cw_code cw_results_fill(cw_run *run) CW_CHECKED;
 cw_code cw_entries_fill(cw_run *run) CW_CHECKED;
+cw_code cw_doubts_fill(cw_run *run) CW_CHECKED; /* after the entries */
 
 #endif

@@ -144,6 +144,16 @@ const cw_accumulator *cw_linear_gram(const cw_linear *linear) {
     return cw_gram_accumulator(linear->gram);
 }
 
+int32_t cw_linear_order(const cw_linear *linear) {
+    return cw_gram_order(linear->gram);
+}
+
+void cw_linear_products(const cw_linear *linear, const void *gram_state, double *packed, double *scale) {
+    cw_gram_get(linear->gram, gram_state, 0, packed);
+    scale[0] = 1;
+    for (int32_t j = 0; j <= linear->columns; j++) scale[j + 1] = linear->scale[j];
+}
+
 /* The constant of a fit on the original scale of its columns. */
 static double raw_constant(const cw_linear *linear, const cw_linear_part *part) {
     double constant = part->coefficient[0] + linear->shift[linear->columns];

@@ -54,6 +54,13 @@ void cw_linear_destroy(cw_linear **linear);
 /* Step 1. */
 const cw_accumulator *cw_linear_gram(const cw_linear *linear);
 
+/* For readers of the final state of step 1, without absorbed factors: the Gram matrix of the columns
+ * constant, covariates in the spec's order, treatment, outcome (order: covariates + 3; columns shifted near
+ * their means). `packed` gets its upper triangle (cw_packed), `scale` the factors the columns were multiplied
+ * by; room for order (order + 1) / 2 and order doubles. ADJUST only. */
+int32_t cw_linear_order(const cw_linear *linear);
+void cw_linear_products(const cw_linear *linear, const void *gram_state, double *packed, double *scale);
+
 /* Solves from the final state of step 1. The solution is written to `solution` (cw_linear_solution_bytes, no
  * pointers, to be broadcast and handed to cw_linear_use on every rank). Fails with CW_BAD_DATA where there is
  * nothing to compare (an arm without rows, no variation in the treatment, treatment dependent on covariates,
