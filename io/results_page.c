@@ -297,12 +297,19 @@ static void put_doubt(cw_page *page, const cw_results *r) {
     for (int32_t i = 0; i < r->doubts && !doubt; i++)
         if (isfinite(r->doubt[i].value)) doubt = &r->doubt[i];
     if (!doubt) return;
+    const char *name = or_else(doubt->id, "estimate");
+    for (int32_t i = 0; i < r->entries; i++)
+        if (same(r->entry[i].id, doubt->id)) name = name_of(&r->entry[i]);
+    char interval[80] = "; its interval holds zero already";
+    if (doubt->value_level > 0)
+        snprintf(interval, sizeof interval, ", and %.3g %% to bring its interval there",
+                 100 * doubt->value_level);
     cw_page_blank(page);
     cw_page_format(
-        page, "Hidden causes", 0,
+        page, "Sensitivity", 0,
         "%s: a hidden cause would have to explain %.3g %% of what is left of treatment and outcome "
-        "to bring the estimate to zero, and %.3g %% for the interval to reach it.",
-        or_else(doubt->id, "estimate"), 100 * doubt->value, 100 * doubt->value_level);
+        "to bring the estimate to zero%s.",
+        name, 100 * doubt->value, interval);
     const cw_benchmark *most = NULL;
     for (int32_t i = 0; i < doubt->benchmarks; i++) {
         const cw_benchmark *b = &doubt->benchmark[i];

@@ -103,6 +103,34 @@ static void set_graph(cw_env *env, cw_results *r) {
     found->assumption = copies(env, 2, assumptions);
 }
 
+static void set_doubts(cw_env *env, cw_results *r) {
+    r->doubts = 2;
+    r->doubt = zeroed(env, 2, sizeof *r->doubt);
+    for (int k = 0; k < 2; k++) {
+        cw_doubt *doubt = &r->doubt[k];
+        doubt->id = copy(env, k == 0 ? "difference" : "ols");
+        doubt->method = copy(env, "omitted-variable-bias");
+        doubt->effect = copy(env, "ate");
+        doubt->treatment = copy(env, "treat");
+        doubt->outcome = copy(env, "re78");
+        doubt->level = 0.95;
+        doubt->value = doubt->value_level = doubt->partial_r2 = NAN;
+    }
+    r->doubt[0].why = copy(env, "the estimate does not vary");
+    cw_doubt *doubt = &r->doubt[1];
+    doubt->value = 0.138776;
+    doubt->value_level = 0.0762580;
+    doubt->partial_r2 = 0.0218731;
+    doubt->benchmarks = 3;
+    doubt->benchmark = zeroed(env, 3, sizeof *doubt->benchmark);
+    doubt->benchmark[0] = (cw_benchmark){copy(env, "age"), 0.001, 0.008, 690.0, 4.1};
+    doubt->benchmark[1] = (cw_benchmark){copy(env, "black"), 0.009, 0.125, 512.25, 3.4};
+    doubt->benchmark[2] = (cw_benchmark){copy(env, "twin"), NAN, NAN, NAN, NAN};
+    doubt->flags = 1;
+    doubt->flag = zeroed(env, 1, sizeof *doubt->flag);
+    set_flag(env, doubt->flag, "heuristic-level", "note", "The level is a heuristic.");
+}
+
 static cw_results *make(cw_env *env, int graph) {
     cw_results *r = zeroed(env, 1, sizeof *r);
     r->env = env;
@@ -478,6 +506,39 @@ static void the_page_says_what_matters(void **state) {
     assert_int_equal(env.blocks_now, 0);
 }
 
+static void doubts_are_written(void **state) {
+    (void)state;
+    cw_env env;
+    cw_env_init(&env);
+    cw_results *r = make(&env, 1);
+    char *page = page_of(&env, r);
+    assert_null(strstr(page, "Sensitivity"));
+    cw_free(&env, &page);
+    set_doubts(&env, r);
+    json_t *value = written(&env, r, 1), *doubts = json_object_get(value, "sensitivity");
+    char why[400] = "";
+    if (!valid(schema, value, why)) fail_msg("%s", why);
+    assert_int_equal(json_array_size(doubts), 2);
+    assert_true(json_is_null(json_object_get(json_array_get(doubts, 0), "value")));
+    json_t *second = json_array_get(doubts, 1), *yardsticks = json_object_get(second, "benchmarks");
+    assert_true(json_real_value(json_object_get(second, "value")) == 0.138776);
+    assert_true(json_real_value(json_object_get(json_array_get(yardsticks, 1), "estimate")) == 512.25);
+    assert_true(json_is_null(json_object_get(json_array_get(yardsticks, 2), "t")));
+    json_decref(value);
+    page = page_of(&env, r);
+    assert_has(page, "Sensitivity");
+    assert_has(page, "13.9 %");
+    assert_has(page, "7.63 %");
+    assert_has(page, "covariate, black");
+    cw_free(&env, &page);
+    r->doubt[1].value_level = 0;
+    page = page_of(&env, r);
+    assert_has(page, "holds zero already");
+    cw_free(&env, &page);
+    cw_results_destroy(&r);
+    assert_int_equal(env.blocks_now, 0);
+}
+
 static void without_a_graph_it_says_so(void **state) {
     (void)state;
     cw_env env;
@@ -639,6 +700,7 @@ int main(void) {
         cmocka_unit_test(the_validator_sees_faults),
         cmocka_unit_test(values_arrive),
         cmocka_unit_test(the_page_says_what_matters),
+        cmocka_unit_test(doubts_are_written),
         cmocka_unit_test(without_a_graph_it_says_so),
         cmocka_unit_test(nothing_identified_is_an_answer),
         cmocka_unit_test(hostile_and_long_texts_stay_on_the_page),
