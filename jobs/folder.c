@@ -85,31 +85,24 @@ static void name_differences(const char *then, const char *now, char *out, size_
     }
 }
 
-static cw_code put_aside(cw_env *env, const char *folder) {
+cw_code cw_folder_put_aside(cw_env *env, const char *folder, char **aside) {
     for (int k = 1; k < 10000; k++) {
-        char *aside = NULL;
-        CW_TRY(cw_format(env, &aside, "%s.%d", folder, k));
-        int taken = cw_file_exists(aside);
-        int failed = !taken && rename(folder, aside) != 0;
-        cw_free(env, &aside);
-        if (failed)
+        CW_TRY(cw_format(env, aside, "%s.%d", folder, k));
+        if (!cw_file_exists(*aside)) {
+            if (rename(folder, *aside) == 0) return CW_OK;
+            cw_free(env, aside);
             return cw_fail(env, CW_CANNOT_WRITE, folder, "check its permissions",
                            "cannot rename the output folder");
-        if (!taken) return CW_OK;
+        }
+        cw_free(env, aside);
     }
     return cw_fail(env, CW_CANNOT_WRITE, folder, "remove old output folders", "too many folders put aside");
 }
 
-static cw_code begin(cw_env *env, const char *folder, const char *job_file, const char *effective) {
-    CW_TRY(cw_folder_make(env, folder));
-    return cw_file_replace(env, job_file, effective, strlen(effective));
-}
-
-static cw_code claim(cw_env *env, const char *folder, const char *job_file, const char *effective, int fresh,
+static cw_code claim(cw_env *env, const char *folder, const char *job_file, const char *effective,
                      cw_folder_state *state) {
     *state = CW_FOLDER_NEW;
-    if (fresh && cw_file_exists(folder)) CW_TRY(put_aside(env, folder));
-    if (!cw_file_exists(job_file)) return begin(env, folder, job_file, effective);
+    if (!cw_file_exists(job_file)) return cw_file_replace(env, job_file, effective, strlen(effective));
     char *then = NULL;
     size_t length = 0;
     int worth = 0, finished = 0;
@@ -119,7 +112,7 @@ static cw_code claim(cw_env *env, const char *folder, const char *job_file, cons
     name_differences(then, effective, differences, sizeof differences);
     cw_free(env, &then);
     CW_TRY(worth_keeping(env, folder, &worth));
-    if (!same && !worth) return begin(env, folder, job_file, effective);
+    if (!same && !worth) return cw_file_replace(env, job_file, effective, strlen(effective));
     if (!same) {
         return cw_fail(env, CW_CANNOT_WRITE, folder,
                        "name another output.folder, or put this one aside with --fresh",
@@ -130,12 +123,11 @@ static cw_code claim(cw_env *env, const char *folder, const char *job_file, cons
     return CW_OK;
 }
 
-cw_code cw_folder_claim(cw_env *env, const char *folder, const cw_job *job, int fresh,
-                        cw_folder_state *state) {
+cw_code cw_folder_claim(cw_env *env, const char *folder, const cw_job *job, cw_folder_state *state) {
     char *job_file = NULL, *effective = NULL;
     cw_code code = cw_path_join(env, folder, saved_job, &job_file);
     if (code == CW_OK) code = cw_job_effective(env, job, 0, &effective);
-    if (code == CW_OK) code = claim(env, folder, job_file, effective, fresh, state);
+    if (code == CW_OK) code = claim(env, folder, job_file, effective, state);
     cw_free(env, &job_file);
     cw_free(env, &effective);
     return code;

@@ -10,11 +10,14 @@ typedef enum cw_folder_state {
     CW_FOLDER_FINISHED /* of this job: results.json is there */
 } cw_folder_state;
 
-/* Only a folder with results or a checkpoint is anybody's: one that a failed start left is taken over.
- * Makes the folder if need be and finds whose it is by its job.yaml. Another job's folder fails with
- * CW_CANNOT_WRITE naming the keys that differ; with `fresh` it is renamed to FOLDER.1, FOLDER.2, ... */
-cw_code cw_folder_claim(cw_env *env, const char *folder, const cw_job *job, int fresh,
+/* Finds whose the folder is by its job.yaml; the caller holds its lock. Only a folder with results or a
+ * checkpoint is anybody's: one that a failed start left is taken over. Another job's fails with
+ * CW_CANNOT_WRITE naming the keys that differ. */
+cw_code cw_folder_claim(cw_env *env, const char *folder, const cw_job *job,
                         cw_folder_state *state) CW_CHECKED;
+
+/* Renames the folder to FOLDER.1, FOLDER.2, ...; *aside (cw_free it) is its new name. */
+cw_code cw_folder_put_aside(cw_env *env, const char *folder, char **aside) CW_CHECKED;
 
 /* Compares the digest of the data now with the one the folder was begun with (written when there is none
  * yet). A difference fails with CW_CANNOT_WRITE. */

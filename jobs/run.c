@@ -43,15 +43,38 @@ static cw_code sweep(cw_run *run) {
     return code;
 }
 
+/* --fresh: the folder is renamed while its lock is held, so no live run loses it; the lock goes with it and
+ * is removed there. */
+static cw_code put_aside(cw_run *run) {
+    char *aside = NULL, *lock = NULL;
+    CW_TRY(cw_folder_put_aside(run->env, run->folder, &aside));
+    cw_lock_release(&run->lock);
+    cw_code code = cw_path_join(run->env, aside, "lock", &lock);
+    if (code == CW_OK) (void)remove(lock);
+    if (code == CW_OK) code = cw_folder_make(run->env, run->folder);
+    if (code == CW_OK) code = cw_lock_take(run->env, run->folder, &run->lock);
+    cw_free(run->env, &lock);
+    cw_free(run->env, &aside);
+    return code;
+}
+
+/* The lock comes first: whose the folder is may be asked, and changed, only by who holds it. */
+static cw_code lock_folder(cw_run *run, cw_folder_state *state) {
+    int there = cw_file_exists(run->folder);
+    CW_TRY(cw_folder_make(run->env, run->folder));
+    CW_TRY(cw_lock_take(run->env, run->folder, &run->lock));
+    if (run->options->fresh && there) CW_TRY(put_aside(run));
+    CW_TRY(cw_folder_claim(run->env, run->folder, run->job, state));
+    return sweep(run);
+}
+
 /* Rank 0 claims the folder; all learn its state. */
 static cw_code open_folder(cw_run *run, cw_folder_state *state) {
     int64_t found = CW_FOLDER_NEW;
     cw_code code = cw_strdup(run->env, run->job->output.folder, &run->folder);
     if (code == CW_OK && cw_context_rank(run->context) == 0) {
-        code = cw_folder_claim(run->env, run->folder, run->job, run->options->fresh, state);
+        code = lock_folder(run, state);
         found = *state;
-        if (code == CW_OK) code = cw_lock_take(run->env, run->folder, &run->lock);
-        if (code == CW_OK) code = sweep(run);
     }
     CW_TRY(cw_agree(run->context, code));
     CW_TRY(cw_broadcast(run->context, &found, sizeof found));

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from support import ENVIRONMENT, Folder, PARTS, command, main, run, write_rows
+from support import ENVIRONMENT, Folder, PARTS, command, error_line, main, run, write_rows
 from test_ranks import full_job, make_rows
 
 KILLS = 20
@@ -86,20 +86,26 @@ class Kill(Folder):
             self.assertEqual(self.result_text("out%d" % k), self.result_text("truth"))
 
     def test_second_writer_is_refused(self):
+        """A live run keeps its folder: from itself, from another job, and from --fresh."""
         job = full_job("data.csv", "out")
         file = self.job("job.yaml", job)
+        other = self.job("other.yaml", dict(job, data=dict(job["data"], where="x1 > 0")))
         process = self.start(file, 1, [])
         try:
-            for _ in range(400):
-                if os.path.exists(os.path.join(self.path("out"), "lock")):
-                    break
-                time.sleep(0.005)
-            _, stderr, code = run(["run", file, "--quiet"], code=None)
-            self.assertIn(code, (0, 73))
-            if code == 73:
-                self.assertIn("out", stderr)
+            while not os.path.exists(os.path.join(self.path("out"), "lock")):
+                self.assertIsNone(process.poll(), "the run ended before it could be stopped")
+                time.sleep(0.0005)
+            process.send_signal(signal.SIGSTOP)
+            for arguments in (["run", file], ["run", other], ["run", other, "--fresh"]):
+                _, stderr, _ = run(arguments + ["--quiet"], code=73)
+                self.assertIn("another run is writing", error_line(stderr))
         finally:
+            process.send_signal(signal.SIGCONT)
             process.wait(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertFalse(os.path.exists(self.path("out.1")))
+        first, _, _ = run(["run", file, "--quiet"])  # printed again: the folder is still the first job's
+        self.assertIn("Estimates", first)
 
 
 if __name__ == "__main__":
