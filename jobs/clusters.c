@@ -45,7 +45,7 @@ static cw_code make_tables(cw_run *run, cw_task *task, const cw_linear *linear, 
 }
 
 /* Fills variance[0..2] (CR0, CR1, CR2) of one grouping. Collective. */
-static cw_code one_way(cw_run *run, const cw_task *task, const cw_linear *linear, cw_cluster_sums *sum,
+static cw_code one_way(cw_run *run, cw_task *task, const cw_linear *linear, cw_cluster_sums *sum,
                        double *variance) {
     const cw_accumulator *meat = cw_linear_meat(linear);
     cw_free(run->env, &sum->meat);
@@ -56,6 +56,9 @@ static cw_code one_way(cw_run *run, const cw_task *task, const cw_linear *linear
     cw_linear_result result;
     cw_linear_finish(linear, task->scores, sum->meat, sum->size, &result);
     for (int k = 0; k < 3; k++) variance[k] = result.cr[k] * result.cr[k];
+    /* of two ways, the larger share */
+    if (sum != &task->sum[2])
+        task->result.max_cluster_share = fmax(task->result.max_cluster_share, result.max_cluster_share);
     return CW_OK;
 }
 

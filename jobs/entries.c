@@ -129,18 +129,17 @@ static cw_code fill_diagnostics(cw_env *env, const cw_task *task, cw_entry *entr
 static cw_code flag_dropped(cw_run *run, const cw_task *task, cw_entry *entry) {
     const double *value;
     const int32_t *dropped;
-    int32_t count = cw_linear_coefficients(task->linear, &value, &dropped);
+    int32_t p = task->covariates;
     char names[CW_ERROR_TEXT] = "";
     int any = 0;
-    for (int32_t k = 0; k < count; k++) {
-        int32_t covariate = k - 2; /* constant, treatment, covariates */
-        if (task->method == CW_METHOD_LIN)
-            covariate = (k < 1 + task->covariates ? k : k - 1 - task->covariates) - 1;
-        if (!dropped[k] || covariate < 0 || covariate >= task->covariates) continue;
-        const char *name = run->columns->name[task->covariate[covariate]];
+    (void)cw_linear_coefficients(task->linear, &value, &dropped);
+    for (int32_t c = 0; c < p; c++) {
+        /* constant, treatment, covariates; interacted: constant and covariates, arm by arm */
+        int gone = task->method == CW_METHOD_LIN ? dropped[1 + c] || dropped[2 + p + c] : dropped[2 + c];
+        if (!gone) continue;
         size_t used = strlen(names);
-        if (strstr(names, name)) continue;
-        snprintf(names + used, sizeof names - used, "%s%s", any ? ", " : "", name);
+        snprintf(names + used, sizeof names - used, "%s%s", any ? ", " : "",
+                 run->columns->name[task->covariate[c]]);
         any = 1;
     }
     if (!any) return CW_OK;

@@ -67,6 +67,7 @@ class Flags(Folder):
         found = self.solve(self.job_on(names, rows, cluster="g"))["estimates"][0]
         self.assertEqual(found["se_kind"], "CR2")
         self.assertEqual(found["n_units"], 12)
+        self.assertAlmostEqual(found["diagnostics"]["max_cluster_share"], 167 / 2000)
         self.assertIn("few-clusters", {f["id"] for f in found["flags"]})
         for i, row in enumerate(rows):
             row[5] = i % 60
@@ -87,6 +88,16 @@ class Flags(Folder):
         estimate = {"method": "ols", "covariates": ["x1", "near"]}
         self.assertIn("ill-conditioned", self.flags(self.job_on(names + ["near"], near, estimate)))
         self.assertNotIn("ill-conditioned", self.flags(self.job_on(names, rows, {"method": "ols", "covariates": ["x1"]})))
+
+    def test_collinear_columns_are_named(self):
+        """Each is named, also where one name is part of another."""
+        names, rows = make_rows(500)
+        wider = [r + [repr(2 * float(r[2])), repr(float(r[2]) + 1)] for r in rows]
+        for method in ("ols", "lin"):
+            estimate = {"method": method, "covariates": ["x1", "x2", "copy2", "copy"]}
+            found = self.solve(self.job_on(names + ["copy2", "copy"], wider, estimate))["estimates"][0]
+            text = [f["text"] for f in found["flags"] if f["id"] == "collinear"][0]
+            self.assertIn("copy2, copy.", text)
 
     def test_one_row_decides(self):
         names, rows = make_rows(400)
