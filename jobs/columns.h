@@ -37,22 +37,22 @@ cw_code cw_columns_spec(cw_env *env, const cw_job *job, cw_table_spec *spec) CW_
 void cw_columns_spec_clear(cw_env *env, cw_table_spec *spec);
 
 cw_code cw_columns_create(cw_env *env, const cw_job *job, cw_table *table, cw_columns **out) CW_CHECKED;
-void cw_columns_destroy(cw_columns **rows);
+void cw_columns_destroy(cw_columns **columns);
 
 /* The place of a real column (of the table, or derived by a formula), asked for in the name of job key
  * `what`. CW_BAD_JOB with the nearest name when there is none; text and categories with more than two labels
  * are refused. */
-cw_code cw_columns_real(cw_columns *rows, const char *what, const char *name, int32_t *place) CW_CHECKED;
+cw_code cw_columns_real(cw_columns *columns, const char *what, const char *name, int32_t *place) CW_CHECKED;
 
 /* As a covariate: one place, or for a category one 0/1 column for each label but the first ("name=label").
  * `place` has room for CW_MAX_DUMMIES. */
-cw_code cw_columns_covariate(cw_columns *rows, const char *what, const char *name, int32_t *place,
+cw_code cw_columns_covariate(cw_columns *columns, const char *what, const char *name, int32_t *place,
                              int32_t *count) CW_CHECKED;
 
 /* The place of a column among the exact keys. */
-cw_code cw_columns_key(cw_columns *rows, const char *what, const char *name, int32_t *place) CW_CHECKED;
+cw_code cw_columns_key(cw_columns *columns, const char *what, const char *name, int32_t *place) CW_CHECKED;
 
-/* Ends the asking: opens reader and view; rows->source is ready. */
-cw_code cw_columns_open(cw_columns *rows) CW_CHECKED;
+/* Ends the asking: opens reader and view; columns->source is ready. */
+cw_code cw_columns_open(cw_columns *columns) CW_CHECKED;
 
 #endif

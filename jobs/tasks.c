@@ -79,11 +79,12 @@ static cw_code ask_clusters(cw_run *run) {
 
 cw_code cw_tasks_columns(cw_run *run) {
     const cw_job *job = run->job;
-    cw_columns *rows = run->columns;
-    CW_TRY(cw_columns_real(rows, "question.outcome", job->question.outcome, &run->outcome));
-    CW_TRY(cw_columns_real(rows, "question.treatment", job->question.treatment, &run->treatment));
+    cw_columns *columns = run->columns;
+    CW_TRY(cw_columns_real(columns, "question.outcome", job->question.outcome, &run->outcome));
+    CW_TRY(cw_columns_real(columns, "question.treatment", job->question.treatment, &run->treatment));
     CW_TRY(ask_all_covariates(run));
-    if (job->data.weight) CW_TRY(cw_columns_real(rows, "data.weights", job->data.weight, &rows->weight));
+    if (job->data.weight)
+        CW_TRY(cw_columns_real(columns, "data.weights", job->data.weight, &columns->weight));
     return ask_clusters(run);
 }
 
